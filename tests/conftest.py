@@ -1,0 +1,36 @@
+"""What several test files need: real data, PyTorch as an oracle, seeded randomness."""
+
+import importlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+IN_CI = os.environ.get("CI") == "true"
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20240817)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Folder of the real data sets; absent on most machines, required in CI."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("VAE_NP_DATA", default))
+    if not folder.is_dir():
+        reason = f"no real data: {folder} does not exist (set VAE_NP_DATA to the folder)"
+        if IN_CI:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def torch():
+    """PyTorch, where it is installed; required in CI, so that no oracle is skipped there."""
+    if IN_CI:
+        return importlib.import_module("torch")
+    return pytest.importorskip("torch")

@@ -1,0 +1,58 @@
+"""The evidence lower bound and its parts: densities, KL, reparameterization, likelihoods."""
+
+from vae_np.elbo.bernoulli_likelihood import (
+    bernoulli,
+    bernoulli_log_likelihood,
+    bernoulli_log_likelihood_backward,
+)
+from vae_np.elbo.gaussian import (
+    cross_entropy_standard_normal,
+    cross_entropy_standard_normal_backward,
+    kl_standard_normal,
+    kl_standard_normal_backward,
+    log_normal,
+    log_normal_backward,
+    log_standard_normal,
+    log_standard_normal_backward,
+    negative_entropy,
+    negative_entropy_backward,
+)
+from vae_np.elbo.gaussian_likelihood import (
+    gaussian,
+    gaussian_log_likelihood,
+    gaussian_log_likelihood_backward,
+)
+from vae_np.elbo.likelihood import Likelihood
+from vae_np.elbo.monte_carlo import (
+    monte_carlo_elbo,
+    monte_carlo_elbo_backward,
+    monte_carlo_reconstruction,
+    monte_carlo_reconstruction_backward,
+)
+from vae_np.elbo.reparameterize import reparameterize, reparameterize_backward
+
+__all__ = [
+    "Likelihood",
+    "bernoulli",
+    "bernoulli_log_likelihood",
+    "bernoulli_log_likelihood_backward",
+    "cross_entropy_standard_normal",
+    "cross_entropy_standard_normal_backward",
+    "gaussian",
+    "gaussian_log_likelihood",
+    "gaussian_log_likelihood_backward",
+    "kl_standard_normal",
+    "kl_standard_normal_backward",
+    "log_normal",
+    "log_normal_backward",
+    "log_standard_normal",
+    "log_standard_normal_backward",
+    "monte_carlo_elbo",
+    "monte_carlo_elbo_backward",
+    "monte_carlo_reconstruction",
+    "monte_carlo_reconstruction_backward",
+    "negative_entropy",
+    "negative_entropy_backward",
+    "reparameterize",
+    "reparameterize_backward",
+]

@@ -1,0 +1,95 @@
+"""The Gaussian likelihood: real-valued x scatters around the decoder's output with a known variance.
+
+Scalar case. log N(x; x_hat, v) = -1/2 [log 2 pi v + (x - x_hat)^2 / v], derivative (x - x_hat) / v.
+Full case: features are independent given z, so the logarithms add up over the d features.
+
+No constant is dropped: the value is a log density, comparable between variances and between models.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from vae_np.elbo.gaussian import LOG_2PI
+from vae_np.elbo.likelihood import Likelihood
+
+
+def _in_dtype_of(x_hat: np.ndarray, variance: float | np.ndarray) -> np.ndarray:
+    """Give the variance the dtype of the data, so that a Python float does not widen float32."""
+    return np.asarray(variance, dtype=np.result_type(x_hat, variance))
+
+
+def gaussian_log_likelihood(x: np.ndarray, x_hat: np.ndarray, variance: float | np.ndarray) -> np.ndarray:
+    """Log density of the data under the decoder [gaussian-likelihood].
+
+    log p(x|z) = -1/2 sum_g [ log(2 pi variance_g) + (x_g - x_hat_g)^2 / variance_g ]
+
+    Parameters
+    ----------
+    x
+        Shape (n, d).
+    x_hat
+        Shape (n, d), or (L, n, d) for L draws.
+    variance
+        A positive float, or one a feature, (d,).
+
+    Returns
+    -------
+    np.ndarray
+        Shape (n,) or (L, n), nats.
+    """
+    variance = _in_dtype_of(x_hat, variance)
+    return -0.5 * (LOG_2PI + np.log(variance) + (x - x_hat) ** 2 / variance).sum(axis=-1)
+
+
+def gaussian_log_likelihood_backward(
+    d_ll: np.ndarray, x: np.ndarray, x_hat: np.ndarray, variance: float | np.ndarray
+) -> np.ndarray:
+    """Carry the gradient back, d_x_hat = d_ll (x - x_hat) / variance [grad-likelihood].
+
+    Parameters
+    ----------
+    d_ll
+        Shape (n,) or (L, n).
+    x, x_hat, variance
+        What `gaussian_log_likelihood` was given.
+
+    Returns
+    -------
+    np.ndarray
+        d_x_hat, shape of `x_hat`.
+    """
+    return d_ll[..., None] * (x - x_hat) / _in_dtype_of(x_hat, variance)
+
+
+def _identity(x_hat: np.ndarray) -> np.ndarray:
+    return x_hat
+
+
+def gaussian(variance: float | np.ndarray = 1.0) -> Likelihood:
+    """Make the Gaussian likelihood of a fixed variance; the decoder's output is the mean.
+
+    Parameters
+    ----------
+    variance
+        A positive number, or one a feature, (d,).
+
+    Returns
+    -------
+    Likelihood
+        The record the model takes.
+
+    Raises
+    ------
+    ValueError
+        If a variance is not positive and finite.
+    """
+    if not (np.all(np.isfinite(variance)) and np.all(np.asarray(variance) > 0)):
+        raise ValueError(f"variance must be positive and finite, got {variance}")
+    if np.ndim(variance) == 0:
+        variance = float(variance)
+    return Likelihood(
+        partial(gaussian_log_likelihood, variance=variance),
+        partial(gaussian_log_likelihood_backward, variance=variance),
+        _identity,
+    )

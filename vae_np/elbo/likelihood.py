@@ -1,0 +1,29 @@
+"""What a likelihood is to the model: three functions of the decoder's output, and nothing else.
+
+`gaussian_likelihood.py` and `bernoulli_likelihood.py` each make one. Another data type (counts, say)
+is one more file with a function that returns a `Likelihood`; the model, the training loop and the
+gradient tests take it as it is.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Likelihood(NamedTuple):
+    """log p(x|z) as a function of the decoder's output a = decode(z), without an activation.
+
+    Attributes
+    ----------
+    log_prob
+        (x, a) -> log p(x|z) in nats, with x (n, d); a (n, d) gives (n,) and a (L, n, d) gives (L, n).
+    backward
+        (d_log_prob, x, a) -> d_a, shape of `a`.
+    mean
+        a -> E[x|z], shape of `a`.
+    """
+
+    log_prob: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    backward: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    mean: Callable[[np.ndarray], np.ndarray]
