@@ -34,7 +34,7 @@ def test_constant_gradient_is_estimated_without_bias_at_every_step():
 
 
 def test_second_step_by_hand():
-    """With g = 1, then -2: m_2 = .9 .1 1 - .1 2 = -.11 over 1 - .81; v_2 = .999 .001 + .004 over 1 - .999^2."""
+    """With g = 1, then -2: m = .09 - .2 = -.11 over 1 - .81, v = .000999 + .004 over 1 - .999^2."""
     theta = np.array([1.0])
     theta, m, v = adam_update(theta, np.array([1.0]), np.zeros(1), np.zeros(1), 1, lr=0.1)
     theta, m, v = adam_update(theta, np.array([-2.0]), m, v, 2, lr=0.1)

@@ -1,6 +1,33 @@
 """A variational autoencoder and scGen, written out by hand; the public names load on first use."""
 
-from vae_np.kernels import use
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vae_np.data.reading import read_h5ad as read_h5ad
+    from vae_np.data.simulate import simulate as simulate
+    from vae_np.kernels import use as use
+    from vae_np.scgen.predictor import ScGen as ScGen
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "use"]
+
+_MODULE_OF = {
+    "ScGen": "vae_np.scgen.predictor",
+    "read_h5ad": "vae_np.data.reading",
+    "simulate": "vae_np.data.simulate",
+    "use": "vae_np.kernels",
+}
+__all__ = ["ScGen", "__version__", "read_h5ad", "simulate", "use"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module attribute can be anything
+    """Import the module behind a public name when the name is first asked for."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'vae_np' has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,72 @@
+"""Reading and writing: clear words for what cannot be read, whole files or none."""
+
+import numpy as np
+import pytest
+
+from vae_np import read_h5ad, simulate
+from vae_np.data.writing import require_writable, whole_file
+from vae_np.errors import InputError
+
+
+def test_an_h5ad_file_comes_back(tmp_path):
+    adata = simulate(60, 20, 2)
+    adata.write_h5ad(tmp_path / "cells.h5ad")
+    again = read_h5ad(tmp_path / "cells.h5ad")
+    np.testing.assert_array_equal(again.X.toarray(), adata.X.toarray())
+    assert again.obs.equals(adata.obs)
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "text.h5ad").write_text("not hdf5")
+    (tmp_path / "empty.h5ad").touch()
+    for name, message in {
+        "missing.h5ad": "does not exist",
+        "": "is a folder",
+        "text.h5ad": "is not a readable .h5ad file",
+        "empty.h5ad": "is not a readable .h5ad file",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            read_h5ad(tmp_path / name)
+
+
+def test_an_hdf5_file_that_is_no_anndata_is_named(tmp_path):
+    import h5py
+
+    with h5py.File(tmp_path / "other.h5ad", "w") as file:
+        file["numbers"] = np.arange(3)
+    with pytest.raises(InputError, match="is not a readable"):
+        read_h5ad(tmp_path / "other.h5ad")
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+
+    def cut_short():
+        with whole_file(target) as temporary:
+            temporary.write_text("half of the new")
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power"):
+        cut_short()
+    assert target.read_text() == "old"
+    with whole_file(target) as temporary:
+        temporary.write_text("new")
+        assert temporary.suffix == ".txt"
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["out.txt"]
+
+
+def test_unwritable_places_are_named_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a folder"):
+        require_writable(tmp_path)
+    with pytest.raises(InputError, match="does not exist: create it first"):
+        require_writable(tmp_path / "no" / "out.h5ad")
+    with pytest.raises(InputError, match="does not exist"):
+        require_writable(tmp_path / "file" / "out.h5ad")
+    with pytest.raises(InputError, match="not writable"):
+        require_writable("/proc/out.h5ad")
+    assert require_writable(tmp_path / "out.h5ad") == tmp_path / "out.h5ad"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]

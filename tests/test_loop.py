@@ -1,0 +1,197 @@
+"""The training loop: it learns, repeats itself to the bit, keeps the best epoch, and stops on nonsense."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from vae_np.errors import InputError
+from vae_np.model import Sizes, bernoulli, gaussian, initialize, loss
+from vae_np.train import NonFiniteLossError, fit, mean_loss
+from vae_np.train.stopping import EarlyStopping
+
+SIZES = Sizes(n_genes=12, n_hidden=16, n_latent=2, n_layers=1)
+
+
+@pytest.fixture(scope="module")
+def x():
+    """Cells on a curved one-dimensional path in 12 genes, with noise of variance 0.01."""
+    rng = np.random.default_rng(7)
+    t = rng.uniform(-1, 1, size=(150, 1))
+    path = np.sin(t * np.linspace(1, 4, 12) + np.arange(12))
+    return path + 0.1 * rng.normal(size=path.shape)
+
+
+def start(dtype=np.float64, sizes=SIZES):
+    return initialize(sizes, np.random.default_rng(1), dtype)
+
+
+def train(x, likelihood=None, dtype=np.float64, sizes=SIZES, **settings):
+    settings = {"max_epochs": 12, "batch_size": 16, "lr": 0.01, "early_stopping": False} | settings
+    params, stats = start(dtype, sizes)
+    rng = np.random.default_rng(2)
+    return fit(params, stats, x, likelihood or gaussian(0.05), rng=rng, **settings)
+
+
+def test_training_lowers_the_validation_loss_and_leaves_the_start_alone(x):
+    params, stats = start()
+    before = params.flat.copy(), stats.flat.copy()
+    rng = np.random.default_rng(2)
+    trained = fit(params, stats, x, gaussian(0.05), rng=rng, max_epochs=40, lr=0.01)
+    np.testing.assert_array_equal(params.flat, before[0])
+    np.testing.assert_array_equal(stats.flat, before[1])
+    first, best = trained.history["validation_total"][0], trained.history["validation_total"].min()
+    assert best < 0.2 * first  # the path is one-dimensional: most of the variance is explained
+
+
+def test_the_bernoulli_vae_learns_binary_patterns():
+    rng = np.random.default_rng(0)
+    patterns = rng.integers(0, 2, (2, 12))
+    x = patterns[rng.integers(0, 2, 120)].astype(float)
+    trained = train(x, bernoulli(), max_epochs=60)
+    entropy = np.log(2)  # the best possible loss: which of the two patterns it is
+    assert trained.history["validation_total"].min() < 1.5 * entropy
+    assert trained.history["validation_total"][0] > 4 * entropy
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_seed_one_result_to_the_bit_dense_or_sparse(x, dtype):
+    x = np.maximum(x, 0)
+    settings = {"dtype": dtype, "dropout_rate": 0.2, "n_draws": 2}
+    first, second = train(x, **settings), train(x, **settings)
+    csr, csc = train(sparse.csr_matrix(x), **settings), train(sparse.csc_array(x), **settings)
+    for other in (second, csr, csc):
+        np.testing.assert_array_equal(first.params.flat, other.params.flat)
+        np.testing.assert_array_equal(first.stats.flat, other.stats.flat)
+        for name, values in first.history.items():
+            np.testing.assert_array_equal(values, other.history[name])
+    assert first.params.flat.dtype == first.stats.flat.dtype == dtype
+
+
+def test_the_returned_weights_are_those_of_the_best_epoch(x):
+    validation = np.arange(0, 150, 7)
+    trained = train(x, lr=0.2, max_epochs=30, validation_cells=validation, kl_weight=0.5)
+    history = trained.history["validation_total"]
+    assert history.argmin() < len(history) - 1  # otherwise 'best' and 'last' could not be told apart
+    again = mean_loss(trained.params, trained.stats, x, validation, gaussian(0.05), 0.5)
+    np.testing.assert_allclose(again[0], history.min(), rtol=1e-13)
+
+
+def test_validation_is_in_evaluation_mode_with_the_mean_latent(x):
+    params, stats = start()
+    cells = np.array([3, 50, 51])
+    value, _, _ = loss(params, stats, x[cells], np.zeros((1, 3, 2)), None, gaussian(0.05), 0.3, train=False)
+    means = mean_loss(params, stats, x, cells, gaussian(0.05), 0.3)
+    np.testing.assert_allclose(means, [quantity.mean() for quantity in value], rtol=1e-14)
+
+
+def test_history_has_all_losses_and_they_add_up(x):
+    history = train(x, kl_weight=0.5).history
+    for part in ("train", "validation"):
+        total, reconstruction, kl = (history[f"{part}_{name}"] for name in ("total", "reconstruction", "kl"))
+        assert len(total) == 12
+        np.testing.assert_allclose(total, reconstruction + 0.5 * kl, rtol=1e-12)
+
+
+def test_kl_warm_up_rises_linearly_and_validation_keeps_the_full_weight(x):
+    history = train(x, kl_weight=0.8, kl_warmup_epochs=4).history
+    np.testing.assert_allclose(history["kl_weight"][:6], [0, 0.2, 0.4, 0.6, 0.8, 0.8])
+    reconstruction, kl = history["validation_reconstruction"], history["validation_kl"]
+    np.testing.assert_allclose(history["validation_total"], reconstruction + 0.8 * kl, rtol=1e-12)
+
+
+def test_early_stopping_counts_from_the_best_epoch():
+    losses = [5.0, 4.0, 4.5, 3.99, 4.2, 4.1, 4.0]
+    stopping = EarlyStopping(patience=3, min_delta=0.1)
+    improved = [stopping.improved(loss, epoch) for epoch, loss in enumerate(losses)]
+    assert improved == [True, True, False, False, False, False, False]
+    assert [stopping.exhausted(epoch) for epoch in (3, 4)] == [False, True]
+
+
+def test_training_stops_after_patience_epochs_without_improvement(x):
+    history = train(x, lr=0.05, max_epochs=200, early_stopping=True, patience=5).history
+    losses = history["validation_total"]
+    assert len(losses) < 200
+    assert len(losses) - 1 - losses.argmin() == 5
+
+
+def test_fewer_cells_than_a_batch_are_one_batch(x):
+    trained = train(x[:10], batch_size=500, max_epochs=2)
+    assert np.isfinite(trained.params.flat).all()
+
+
+def test_without_validation_cells_the_last_weights_are_returned(x):
+    trained = train(x, train_size=1.0)
+    assert "validation_total" not in trained.history
+    assert np.isfinite(trained.params.flat).all()
+    with pytest.raises(InputError, match="early stopping needs validation cells"):
+        train(x, train_size=1.0, early_stopping=True)
+
+
+def test_a_diverging_training_stops_and_keeps_the_last_good_weights(x):
+    with pytest.raises(NonFiniteLossError) as caught:
+        train(x.astype(np.float32), dtype=np.float32, lr=1e30, max_epochs=50)
+    message, trained = str(caught.value), caught.value.trained
+    assert "training stopped in epoch 1" in message
+    assert "not finite in" in message or "non-finite of" in message
+    assert "smaller lr" in message
+    assert np.isfinite(trained.params.flat).all()
+    np.testing.assert_array_equal(trained.params.flat, start(np.float32)[0].flat)
+
+
+@pytest.mark.parametrize(
+    ("name", "poison", "expected"),
+    [
+        ("weight", lambda params: params.decoder[0].W.__setitem__((1, 2), np.nan), "decoder[0].W holds 1"),
+        ("log_var", lambda params: params.log_var.b.__setitem__(0, np.inf), "log_var.b holds 1"),
+    ],
+)
+def test_the_first_bad_weight_is_named(x, name, poison, expected):
+    params, stats = start()
+    poison(params)
+    with pytest.raises(NonFiniteLossError) as caught:
+        fit(params, stats, x, gaussian(), rng=np.random.default_rng(0))
+    assert expected in str(caught.value)
+
+
+def test_the_first_bad_tensor_is_named_with_the_number_of_cells(x):
+    huge = x.copy()
+    huge[[4, 9]] = 1e200  # finite, and so is mu, but the square of mu in the KL is not
+    with pytest.raises(NonFiniteLossError, match="kl is not finite in 2 of 100 cells of a batch"):
+        train(
+            huge,
+            sizes=SIZES._replace(n_layers=0),
+            batch_size=200,
+            validation_cells=np.arange(100, 150),
+        )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"batch_size": 1}, "batch_size is 1: give at least 2 .batch norm"),
+        ({"max_epochs": 0}, "max_epochs is 0"),
+        ({"patience": 0}, "patience is 0"),
+        ({"lr": 0.0}, "lr is 0.0"),
+        ({"lr": np.nan}, "lr is nan"),
+        ({"epsilon": -1.0}, "epsilon"),
+        ({"dropout_rate": 1.0}, "dropout_rate is 1.0"),
+        ({"kl_weight": -1.0}, "kl_weight"),
+        ({"n_draws": 0}, "n_draws"),
+        ({"weight_decay": np.nan}, "weight_decay"),
+    ],
+)
+def test_bad_settings_are_refused(x, settings, message):
+    with pytest.raises(InputError, match=message):
+        train(x, **settings)
+
+
+def test_bad_data_are_refused(x):
+    with pytest.raises(InputError, match="1 values that are NaN or infinite"):
+        train(np.where(x == x[3, 4], np.nan, x))
+    with pytest.raises(InputError, match=r"shape \(150, 11\): the model takes \(n, 12\)"):
+        train(x[:, 1:])
+
+
+def test_one_cell_a_batch_is_fine_without_batch_norm(x):
+    trained = train(x[:20], sizes=SIZES._replace(n_layers=0), batch_size=1, max_epochs=2)
+    assert np.isfinite(trained.params.flat).all()

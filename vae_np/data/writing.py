@@ -1,0 +1,77 @@
+"""Writing files whole or not at all: into a temporary file beside the target, then one rename."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vae_np.errors import InputError
+
+
+def require_writable(path: str | Path) -> Path:
+    """Make sure, before long work, that a file can be written here later.
+
+    Parameters
+    ----------
+    path
+        The file to be.
+
+    Returns
+    -------
+    Path
+        The same path.
+
+    Raises
+    ------
+    InputError
+        If the path is a folder, or its folder does not exist or refuses new files.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"output {path} is a folder: give a file name")
+    if not path.parent.is_dir():
+        raise InputError(f"output folder {path.parent} does not exist: create it first")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            return path
+    except OSError as error:
+        raise InputError(f"output folder {path.parent} is not writable: {error.strerror}") from error
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; it takes the place of `path` if the block succeeds.
+
+    Parameters
+    ----------
+    path
+        The file to be; a file that is there stays as it is until the new one is complete.
+
+    Yields
+    ------
+    Path
+        Where to write, with the suffix of `path`.
+
+    Raises
+    ------
+    InputError
+        As in `require_writable`.
+    """
+    path = require_writable(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,98 @@
+"""What the model takes out of an AnnData: labels without gaps, and X with its genes matched by name."""
+
+import numpy as np
+from anndata import AnnData
+
+from vae_np.data.expression import log_matrix
+from vae_np.data.matrix import Matrix
+from vae_np.errors import InputError
+
+LISTED = 10
+
+
+def labels(adata: AnnData, key: str) -> np.ndarray:
+    """Read a column of `obs` as strings.
+
+    Parameters
+    ----------
+    adata
+        The cells.
+    key
+        Name of the column.
+
+    Returns
+    -------
+    np.ndarray
+        Shape (n,), strings.
+
+    Raises
+    ------
+    InputError
+        If there is no such column, or a cell has no label.
+    """
+    if key not in adata.obs:
+        known = ", ".join(map(repr, adata.obs.columns)) or "none"
+        raise InputError(f"obs has no column {key!r}: the columns are {known}")
+    column = adata.obs[key]
+    if missing := int(column.isna().sum()):
+        raise InputError(f"obs column {key!r} is empty in {missing} cells: label or remove them")
+    return column.astype(str).to_numpy(dtype=np.str_)
+
+
+def match_genes(adata: AnnData, genes: list[str]) -> np.ndarray:
+    """Find the model's genes in an AnnData by name.
+
+    Parameters
+    ----------
+    adata
+        Its genes may be more, and in another order; their names are unique.
+    genes
+        The model's.
+
+    Returns
+    -------
+    np.ndarray
+        Column of each gene of the model.
+
+    Raises
+    ------
+    InputError
+        If a gene is missing; the message lists the first ones.
+    """
+    columns = adata.var_names.get_indexer(genes)
+    missing = [gene for gene, column in zip(genes, columns, strict=True) if column < 0]
+    if missing:
+        more = f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
+        raise InputError(
+            f"{len(missing)} of the model's {len(genes)} genes are missing from the data: "
+            f"{', '.join(missing[:LISTED])}{more}"
+        )
+    return columns
+
+
+def matched_matrix(adata: AnnData, genes: list[str], layer: str | None) -> Matrix:
+    """Take the log-normalized matrix with the model's genes as columns, in the model's order.
+
+    Parameters
+    ----------
+    adata
+        The cells.
+    genes
+        The model's.
+    layer
+        A key of `adata.layers`; None is X.
+
+    Returns
+    -------
+    np.ndarray or scipy.sparse.csr_matrix
+        Shape (n, len(genes)).
+
+    Raises
+    ------
+    InputError
+        As in `vae_np.data.expression.log_matrix` and `match_genes`.
+    """
+    x = log_matrix(adata, layer)
+    columns = match_genes(adata, genes)
+    in_place = len(columns) == x.shape[1] and np.array_equal(columns, np.arange(x.shape[1]))
+    return x if in_place else x[:, columns]

@@ -1,0 +1,155 @@
+"""A trained model, and the file it is kept in: one .npz archive of plain arrays and a JSON header.
+
+`header` is the UTF-8 text of a JSON object as a vector of bytes; every other entry is a numeric array.
+Nothing in the file is ever executed, and the archive's own checksums (CRC-32) find damaged entries.
+"""
+
+import json
+import zipfile
+import zlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vae_np.data.writing import whole_file
+from vae_np.errors import InputError
+from vae_np.model.params import Params, Sizes, Stats
+from vae_np.scgen.arithmetic import Reference
+from vae_np.scgen.settings import Settings
+
+FORMAT, VERSION = "vae_np.ScGen", 1
+LABELS = ("condition", "cell_type")
+HISTORY = "history_"
+
+
+class Fitted(NamedTuple):
+    """All that `ScGen.fit` learns: enough to predict cells that are handed in, no expression values.
+
+    Attributes
+    ----------
+    params, stats, history
+        From `vae_np.train.fit`.
+    residual_variance
+        Variance of each gene that the decoder leaves unexplained, (d,).
+    genes
+        Names, in the order of the weights.
+    layer, condition_key, cell_type_key
+        Where values and labels were found.
+    reference
+        Latent means and labels of the training cells.
+    """
+
+    params: Params
+    stats: Stats
+    history: dict[str, np.ndarray]
+    residual_variance: np.ndarray
+    genes: list[str]
+    layer: str | None
+    condition_key: str
+    cell_type_key: str
+    reference: Reference
+
+
+def write_model(path: str | Path, settings: Settings, fitted: Fitted) -> None:
+    """Write a model file, whole or not at all, at exactly this path.
+
+    Parameters
+    ----------
+    path
+        The file; no suffix is added.
+    settings, fitted
+        The model.
+
+    Raises
+    ------
+    InputError
+        If nothing can be written there.
+    """
+    header: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "settings": asdict(settings),
+        "genes": fitted.genes,
+        "layer": fitted.layer,
+        "condition_key": fitted.condition_key,
+        "cell_type_key": fitted.cell_type_key,
+    }
+    arrays: dict[str, Any] = {
+        "params": fitted.params.flat,
+        "stats": fitted.stats.flat,
+        "residual_variance": fitted.residual_variance,
+        "z": fitted.reference.z,
+        **{HISTORY + name: values for name, values in fitted.history.items()},
+    }
+    for name in LABELS:
+        names, codes = np.unique(getattr(fitted.reference, name), return_inverse=True)
+        header[f"{name}_names"], arrays[f"{name}_codes"] = names.tolist(), codes
+    text = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, header=text, **arrays)
+
+
+def read_model(path: str | Path) -> tuple[Settings, Fitted]:
+    """Read a model file.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    tuple
+        The settings and what was learned.
+
+    Raises
+    ------
+    InputError
+        If the file does not exist, is not a model file, is damaged, or is of a newer version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"model file {path} does not exist")
+    damage = (ValueError, TypeError, LookupError, AttributeError, EOFError, OSError)
+    unreadable = (*damage, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        header = json.loads(arrays.pop("header").tobytes())
+        known, version = header["format"] == FORMAT, int(header["version"])
+    except unreadable as error:
+        raise InputError(f"{path} is not a vae_np model file, or it is damaged") from error
+    if not known:
+        raise InputError(f"{path} is not a vae_np model file")
+    if version > VERSION:
+        raise InputError(f"{path} has format version {version}, newer than {VERSION}: update vae_np")
+    try:
+        return Settings(**header["settings"]), _fitted(header, arrays)
+    except damage as error:
+        raise InputError(f"{path} is a damaged model file: its parts do not fit together") from error
+
+
+def _fitted(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fitted:
+    settings, genes = header["settings"], header["genes"]
+    sizes = Sizes(len(genes), settings["n_hidden"], settings["n_latent"], settings["n_layers"])
+    condition, cell_type = (
+        np.array(header[f"{name}_names"], np.str_)[arrays[f"{name}_codes"]] for name in LABELS
+    )
+    z, variance = arrays["z"], arrays["residual_variance"]
+    if z.shape != (len(condition), sizes.n_latent) or len(cell_type) != len(z):
+        raise ValueError("latent means and labels differ in number")
+    if variance.shape != (sizes.n_genes,):
+        raise ValueError("residual variances and genes differ in number")
+    return Fitted(
+        Params(sizes, arrays["params"]),
+        Stats(sizes, arrays["stats"]),
+        {name[len(HISTORY) :]: a for name, a in arrays.items() if name.startswith(HISTORY)},
+        variance,
+        genes,
+        header["layer"],
+        header["condition_key"],
+        header["cell_type_key"],
+        Reference(z, condition, cell_type),
+    )

@@ -1,0 +1,104 @@
+"""Which cells meet in a step, and the noise they meet: splits, minibatches, dropout masks."""
+
+import math
+
+import numpy as np
+
+from vae_np.errors import InputError
+from vae_np.layers.dropout import dropout_mask
+from vae_np.model.params import Sizes
+
+
+def split_cells(n_cells: int, train_size: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Split cells at random into training and validation, ceil(train_size * n) of them for training.
+
+    Where `train_size` is below 1, at least one cell is left for validation.
+
+    Parameters
+    ----------
+    n_cells
+        Number of cells.
+    train_size
+        Share of the training cells, in (0, 1].
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of np.ndarray
+        Sorted indices of the training cells and of the validation cells.
+
+    Raises
+    ------
+    InputError
+        If `train_size` is outside (0, 1], or fewer than two cells would be left to train on.
+    """
+    if not 0 < train_size <= 1:
+        raise InputError(f"train_size is {train_size}: give a share above 0 and at most 1")
+    n_train = math.ceil(train_size * n_cells)
+    if train_size < 1:
+        n_train = min(n_train, n_cells - 1)
+    if n_train < 2:
+        raise InputError(f"{n_cells} cells leave {max(n_train, 0)} to train on: give at least 3 cells")
+    order = rng.permutation(n_cells)
+    return np.sort(order[:n_train]), np.sort(order[n_train:])
+
+
+def minibatches(cells: np.ndarray, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Shuffle the cells and cut them into batches; a last batch of one cell joins the one before.
+
+    One cell has no variance, so batch norm could not use it (the published tools drop it, or fail).
+
+    Parameters
+    ----------
+    cells
+        Indices of the cells.
+    batch_size
+        Cells a batch; fewer cells than that are one batch.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    list of np.ndarray
+        The batches: every cell in exactly one.
+    """
+    order = rng.permutation(cells)
+    cuts = list(range(batch_size, len(order), batch_size))
+    if len(cuts) and batch_size > 1 and len(order) - cuts[-1] == 1:
+        cuts.pop()
+    return np.split(order, cuts)
+
+
+def draw_masks(
+    sizes: Sizes,
+    n_cells: int,
+    n_draws: int,
+    rate: float,
+    rng: np.random.Generator,
+    dtype: np.dtype,
+) -> tuple[np.ndarray, ...] | None:
+    """Draw the dropout masks of one step in layer order: n rows in the encoder, L*n in the decoder.
+
+    Parameters
+    ----------
+    sizes
+        Widths of the model.
+    n_cells, n_draws
+        n and L.
+    rate
+        Dropout probability; at 0 there are no masks.
+    rng
+        Source of randomness.
+    dtype
+        Dtype of the masks.
+
+    Returns
+    -------
+    tuple of np.ndarray or None
+        2 * n_layers masks.
+    """
+    if rate == 0:
+        return None
+    rows = [n_cells] * sizes.n_layers + [n_draws * n_cells] * sizes.n_layers
+    return tuple(dropout_mask((r, sizes.n_hidden), rate, rng, dtype) for r in rows)

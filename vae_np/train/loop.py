@@ -1,0 +1,274 @@
+"""The training loop: minibatches through the loss, its gradient and Adam; the best epoch is kept."""
+
+import numpy as np
+
+from vae_np.data.matrix import Matrix, chunks, dense_rows, stored_values
+from vae_np.elbo.likelihood import Likelihood
+from vae_np.errors import InputError
+from vae_np.model.params import Params, Stats
+from vae_np.model.vae import loss, loss_backward
+from vae_np.train.adam import AdamState, adam_step
+from vae_np.train.batches import draw_masks, minibatches, split_cells
+from vae_np.train.diagnosis import NonFiniteLossError, bad_tensor, bad_weight
+from vae_np.train.progress import progress_bar
+from vae_np.train.stopping import EarlyStopping
+from vae_np.train.trained import Trained, as_history, named
+
+
+def _require_usable_data(x: Matrix, n_genes: int) -> None:
+    if x.ndim != 2 or x.shape[1] != n_genes:
+        raise InputError(f"x has shape {x.shape}: the model takes (n, {n_genes})")
+    values = stored_values(x)
+    if not np.isfinite(values).all():
+        bad = np.count_nonzero(~np.isfinite(values))
+        raise InputError(f"x holds {bad} values that are NaN or infinite: remove or replace them")
+
+
+def _require_usable_settings(settings: dict[str, float], n_layers: int) -> None:
+    """Refuse what would fail, or give nonsense, later and less clearly."""
+    least = {
+        "max_epochs": 1,
+        "batch_size": 2 if n_layers else 1,
+        "n_draws": 1,
+        "patience": 1,
+        "kl_warmup_epochs": 0,
+        "kl_weight": 0,
+        "min_delta": 0,
+        "weight_decay": 0,
+        "dropout_rate": 0,
+    }
+    for name, bound in least.items():
+        if not bound <= settings[name] < np.inf:
+            reason = " (batch norm has no variance of one cell)" if name == "batch_size" else ""
+            raise InputError(f"{name} is {settings[name]}: give at least {bound}{reason}")
+    for name in ("lr", "epsilon"):
+        if not 0 < settings[name] < np.inf:
+            raise InputError(f"{name} is {settings[name]}: give a number above 0")
+    if settings["dropout_rate"] >= 1:
+        raise InputError(f"dropout_rate is {settings['dropout_rate']}: give a number below 1")
+
+
+def mean_loss(
+    params: Params,
+    stats: Stats,
+    x: Matrix,
+    cells: np.ndarray,
+    likelihood: Likelihood,
+    kl_weight: float,
+) -> np.ndarray:
+    """Mean total, reconstruction and KL over some cells in evaluation mode with z = mean.
+
+    Parameters
+    ----------
+    params, stats
+        The model.
+    x
+        Dense or CSR matrix (n, d).
+    cells
+        Indices of the cells.
+    likelihood, kl_weight
+        As in `loss`.
+
+    Returns
+    -------
+    np.ndarray
+        Shape (3,), nats per cell.
+    """
+    sums = np.zeros(3)
+    for rows in chunks(len(cells)):
+        batch = dense_rows(x, cells[rows], params.flat.dtype)
+        no_noise = np.zeros((1, len(batch), params.sizes.n_latent), batch.dtype)
+        value, _, _ = loss(params, stats, batch, no_noise, None, likelihood, kl_weight, train=False)
+        sums += [quantity.sum(dtype=float) for quantity in value]
+    return sums / len(cells)
+
+
+def train_epoch(
+    params: Params,
+    stats: Stats,
+    state: AdamState,
+    x: Matrix,
+    batches: list[np.ndarray],
+    likelihood: Likelihood,
+    kl_weight: float,
+    n_draws: int,
+    dropout_rate: float,
+    adam: dict[str, float],
+    eps_rng: np.random.Generator,
+    mask_rng: np.random.Generator,
+) -> tuple[np.ndarray, Stats]:
+    """Take one Adam step a batch; `params` and `state` change in place.
+
+    Parameters
+    ----------
+    params, stats, state
+        The model and its optimizer.
+    x, batches
+        The matrix, and the indices of the cells of each step.
+    likelihood, kl_weight, n_draws, dropout_rate
+        As in `fit`.
+    adam
+        Settings of `adam_step`.
+    eps_rng, mask_rng
+        Sources of the noise and of the masks.
+
+    Returns
+    -------
+    tuple
+        Mean total, reconstruction and KL, (3,), nats per cell; the new running statistics.
+
+    Raises
+    ------
+    FloatingPointError
+        If a loss or a weight is not finite; the message names the first quantity that went wrong.
+    """
+    sizes, dtype = params.sizes, params.flat.dtype
+    sums = np.zeros(3)
+    for cells in batches:
+        batch = dense_rows(x, cells, dtype)
+        eps = eps_rng.standard_normal((n_draws, len(cells), sizes.n_latent)).astype(dtype)
+        masks = draw_masks(sizes, len(cells), n_draws, dropout_rate, mask_rng, dtype)
+        value, cache, new_stats = loss(params, stats, batch, eps, masks, likelihood, kl_weight)
+        if not np.isfinite(value.total).all():
+            raise FloatingPointError(bad_weight(params, stats) or bad_tensor(cache, value))
+        adam_step(params, loss_backward(cache), state, **adam)
+        stats = new_stats
+        sums += [quantity.sum(dtype=float) for quantity in value]
+    if bad := bad_weight(params, stats):
+        raise FloatingPointError(bad)
+    return sums / sum(map(len, batches)), stats
+
+
+def fit(
+    params: Params,
+    stats: Stats,
+    x: Matrix,
+    likelihood: Likelihood,
+    *,
+    rng: np.random.Generator,
+    kl_weight: float = 1.0,
+    kl_warmup_epochs: int = 0,
+    n_draws: int = 1,
+    dropout_rate: float = 0.0,
+    max_epochs: int = 100,
+    batch_size: int = 32,
+    train_size: float = 0.9,
+    validation_cells: np.ndarray | None = None,
+    early_stopping: bool = True,
+    patience: int = 25,
+    min_delta: float = 0.0,
+    lr: float = 1e-3,
+    epsilon: float = 1e-8,
+    weight_decay: float = 0.0,
+    progress: bool = False,
+) -> Trained:
+    """Train by minibatch Adam on the loss [objective] and return the weights of the best epoch.
+
+    The same seed and number of threads give the same bits. Splitting, shuffling, noise and masks
+    each have a child generator of `rng`, so changing one setting leaves the other draws as they are.
+
+    Parameters
+    ----------
+    params, stats
+        Where to start; not modified. Their dtype is the dtype of training.
+    x
+        Dense or CSR matrix (n, d); batches are made dense one at a time.
+    likelihood
+        `gaussian(variance)`, `bernoulli()`, or another `Likelihood`.
+    rng
+        Source of randomness.
+    kl_weight
+        Factor on the KL; 1 is the ELBO.
+    kl_warmup_epochs
+        Epochs over which the factor rises linearly from 0.
+    n_draws
+        L, draws of z a cell and step.
+    dropout_rate
+        Probability of dropping a hidden unit, in [0, 1).
+    max_epochs, batch_size
+        Length of training, cells a step.
+    train_size
+        Share of the cells to train on; the others validate.
+    validation_cells
+        Indices of the cells to validate on, instead of a random share.
+    early_stopping, patience, min_delta
+        Whether, and after how many epochs without an improvement by more than `min_delta` nats in
+        the validation loss, to stop.
+    lr, epsilon, weight_decay
+        As in `adam_update`.
+    progress
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    Trained
+        Weights of the epoch with the lowest validation loss (without validation cells: of the last
+        epoch), running statistics, history.
+
+    Raises
+    ------
+    InputError
+        If a setting or `x` cannot be used.
+    NonFiniteLossError
+        If the loss stops being finite; it names the first quantity that went wrong and carries the
+        last good weights.
+    """
+    adam = {"lr": lr, "epsilon": epsilon, "weight_decay": weight_decay}
+    settings = {
+        "kl_weight": kl_weight,
+        "kl_warmup_epochs": kl_warmup_epochs,
+        "n_draws": n_draws,
+        "dropout_rate": dropout_rate,
+        "max_epochs": max_epochs,
+        "batch_size": batch_size,
+        "patience": patience,
+        "min_delta": min_delta,
+    }
+    _require_usable_settings(settings | adam, params.sizes.n_layers)
+    _require_usable_data(x, params.sizes.n_genes)
+    x = x if isinstance(x, np.ndarray) else x.tocsr()
+    split_rng, shuffle_rng, eps_rng, mask_rng = rng.spawn(4)
+    if validation_cells is None:
+        train_cells, validation_cells = split_cells(x.shape[0], train_size, split_rng)
+    else:
+        train_cells = np.setdiff1d(np.arange(x.shape[0]), validation_cells)
+    if early_stopping and len(validation_cells) == 0:
+        raise InputError("early stopping needs validation cells: lower train_size or switch it off")
+
+    params, state = params.copy(), AdamState.zeros_like(params)
+    stopping = EarlyStopping(patience, min_delta)
+    best = (params.copy(), stats.copy())
+    records: list[dict[str, float]] = []
+    with progress_bar(max_epochs, progress) as advance, np.errstate(over="ignore", invalid="ignore"):
+        for epoch in range(max_epochs):
+            warmth = min(1.0, epoch / kl_warmup_epochs) if kl_warmup_epochs else 1.0
+            batches = minibatches(train_cells, batch_size, shuffle_rng)
+            try:
+                means, stats = train_epoch(
+                    params,
+                    stats,
+                    state,
+                    x,
+                    batches,
+                    likelihood,
+                    warmth * kl_weight,
+                    n_draws,
+                    dropout_rate,
+                    adam,
+                    eps_rng,
+                    mask_rng,
+                )
+            except FloatingPointError as error:
+                message = f"training stopped in epoch {epoch + 1}: {error}; try a smaller lr"
+                raise NonFiniteLossError(message, Trained(*best, as_history(records))) from None
+            record = {"kl_weight": warmth * kl_weight, **named("train", means)}
+            if len(validation_cells):
+                means = mean_loss(params, stats, x, validation_cells, likelihood, kl_weight)
+                record |= named("validation", means)
+            records.append(record)
+            advance(means[0])
+            if stopping.improved(means[0], epoch) or len(validation_cells) == 0:
+                best = (params.copy(), stats.copy())
+            if early_stopping and stopping.exhausted(epoch):
+                break
+    return Trained(*best, as_history(records))

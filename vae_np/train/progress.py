@@ -1,0 +1,40 @@
+"""The progress bar of a training: epoch, loss, time left; on stderr, and silent off a terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def progress_bar(n_epochs: int, show: bool) -> Iterator[Callable[[float], None]]:
+    """Show a bar inside a `with` block and yield the function to call after each epoch.
+
+    Parameters
+    ----------
+    n_epochs
+        Length of the bar.
+    show
+        Whether to show it where stderr is a terminal or a notebook.
+
+    Yields
+    ------
+    callable
+        Takes the loss of the epoch, in nats per cell.
+    """
+    if not show:
+        yield lambda loss: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.4g}"),
+        TimeRemainingColumn(),
+    )
+    silent = not (console.is_terminal or console.is_jupyter)
+    with Progress(*columns, console=console, disable=silent) as bar:
+        task = bar.add_task("training", total=n_epochs, loss=float("nan"))
+        yield lambda loss: bar.update(task, advance=1, loss=loss)
