@@ -27,13 +27,13 @@ RESPONDING_SHARE = 0.12
 
 
 def simulate(
-    n_cells: int = 2000,
+    n_cells: int = 1500,
     n_genes: int = 600,
     n_cell_types: int = 6,
     *,
     shift: float = 2.0,
     type_specific: float = 0.15,
-    library_size: float = 3000.0,
+    library_size: float = 2000.0,
     dropout: float = 0.3,
     seed: int = 0,
 ) -> AnnData:
@@ -86,9 +86,9 @@ def simulate(
 
     rng = np.random.default_rng(seed)
     responds = rng.random(n_genes) < RESPONDING_SHARE
-    loadings = rng.normal(scale=0.4, size=(N_LATENT, n_genes))
+    loadings = rng.normal(scale=1.0, size=(N_LATENT, n_genes))
     loadings[-1] = np.where(responds, rng.normal(loc=0.8, scale=0.5, size=n_genes), 0)
-    base = rng.normal(scale=1.2, size=n_genes)
+    base = rng.normal(scale=1.5, size=n_genes)
 
     type_means = rng.normal(size=(n_cell_types, N_LATENT))
     type_means[:, -1] = 0

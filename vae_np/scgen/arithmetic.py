@@ -48,6 +48,72 @@ def require_known(name: str, known: np.ndarray, what: str) -> None:
         raise InputError(f"{what} {name!r} does not exist: the names are {names}")
 
 
+def choose_cells(
+    condition: np.ndarray,
+    cell_type: np.ndarray,
+    ctrl_key: str,
+    stim_key: str,
+    *,
+    target: str | None,
+    only_types: list[str] | None = None,
+    method: DeltaMethod = "shared",
+    min_cells: int = 10,
+) -> tuple[np.ndarray, np.ndarray, dict[str, tuple[int, int]]]:
+    """Choose the control and the stimulated cells that enter delta.
+
+    ``shared`` and ``pooled`` leave the target out on both sides; ``scgen``, as published, keeps its
+    control cells. The target's stimulated cells are never chosen.
+
+    Parameters
+    ----------
+    condition, cell_type
+        Label of each cell, (n,).
+    ctrl_key, stim_key
+        The two conditions.
+    target
+        The cell type to be predicted, or None for cells that have none.
+    only_types
+        Cell types to use; None is all.
+    method
+        The rule.
+    min_cells
+        For ``shared``: a type enters if it has this many cells in both conditions.
+
+    Returns
+    -------
+    tuple
+        Masks of the control and of the stimulated cells, (n,), and cell type -> (control cells,
+        stimulated cells).
+
+    Raises
+    ------
+    InputError
+        If a name or the method is unknown, both conditions are the same, or no cells are left.
+    """
+    for name in (ctrl_key, stim_key):
+        require_known(name, condition, "condition")
+    if ctrl_key == stim_key:
+        raise InputError(f"control and stimulated are both {ctrl_key!r}: name two conditions")
+    if method not in ("shared", "scgen", "pooled"):
+        raise InputError(f"delta_method {method!r} is unknown: use 'shared', 'scgen' or 'pooled'")
+    for name in only_types or []:
+        require_known(name, cell_type, "cell type")
+
+    usable = np.ones(len(condition), bool) if only_types is None else np.isin(cell_type, only_types)
+    not_target = cell_type != target
+    control = usable & (condition == ctrl_key) & (not_target | (method == "scgen"))
+    stimulated = usable & (condition == stim_key) & not_target
+    least = min_cells if method == "shared" else 0
+    counts = shared_types(cell_type[control], cell_type[stimulated], least)
+    if not counts or not control.any() or not stimulated.any():
+        rule = f"{min_cells} cells" if method == "shared" else "cells"
+        raise InputError(
+            f"no cell type is left with {rule} in both {ctrl_key!r} and {stim_key!r}: "
+            "delta needs at least one type other than the predicted one"
+        )
+    return control, stimulated, counts
+
+
 def perturbation(
     reference: Reference,
     ctrl_key: str,
@@ -59,26 +125,18 @@ def perturbation(
     min_cells: int,
     rng: np.random.Generator,
 ) -> Perturbation:
-    """Compute delta from the training cells, never from stimulated cells of the target type.
+    """Compute delta from the training cells.
 
-    ``shared`` [delta-balanced]: mean of the per-type differences over the types with at least
-    `min_cells` cells in both conditions, the target excluded; exact, no randomness.
-    ``pooled`` [delta]: mean of all stimulated minus mean of all control cells, the target excluded.
-    ``scgen`` [delta-resampling-limit]: the published resampling over all types, the target's control
-    cells included.
+    ``shared`` [delta-balanced]: mean over types of the difference within each, no randomness.
+    ``pooled`` [delta]: mean of all stimulated minus mean of all control cells.
+    ``scgen`` [delta-resampling-limit]: the published resampling.
 
     Parameters
     ----------
     reference
         The training cells.
-    ctrl_key, stim_key
-        The two conditions.
-    target
-        The cell type to be predicted, or None for cells that have none.
-    only_types
-        Cell types to use; None is all.
-    method, min_cells
-        The rule.
+    ctrl_key, stim_key, target, only_types, method, min_cells
+        As in `choose_cells`.
     rng
         Source of randomness of ``scgen``.
 
@@ -90,32 +148,22 @@ def perturbation(
     Raises
     ------
     InputError
-        If a name or the method is unknown, both conditions are the same, or no cells are left.
+        As in `choose_cells`.
     """
-    for name in (ctrl_key, stim_key):
-        require_known(name, reference.condition, "condition")
-    if ctrl_key == stim_key:
-        raise InputError(f"control and stimulated are both {ctrl_key!r}: name two conditions")
-    if method not in ("shared", "scgen", "pooled"):
-        raise InputError(f"delta_method {method!r} is unknown: use 'shared', 'scgen' or 'pooled'")
-    for name in only_types or []:
-        require_known(name, reference.cell_type, "cell type")
-
     z, condition, cell_type = reference
-    usable = np.ones(len(z), bool) if only_types is None else np.isin(cell_type, only_types)
-    not_target = cell_type != target
-    control = usable & (condition == ctrl_key) & (not_target | (method == "scgen"))
-    stimulated = usable & (condition == stim_key) & not_target
-    cells = (z[control], z[stimulated], cell_type[control], cell_type[stimulated])
-    counts = shared_types(*cells[2:], min_cells=min_cells if method == "shared" else 0)
-    if not counts or not control.any() or not stimulated.any():
-        rule = f"{min_cells} cells" if method == "shared" else "cells"
-        raise InputError(
-            f"no cell type is left with {rule} in both {ctrl_key!r} and {stim_key!r}: "
-            "delta needs at least one type other than the predicted one"
-        )
+    control, stimulated, counts = choose_cells(
+        condition,
+        cell_type,
+        ctrl_key,
+        stim_key,
+        target=target,
+        only_types=only_types,
+        method=method,
+        min_cells=min_cells,
+    )
+    latents, types = (z[control], z[stimulated]), (cell_type[control], cell_type[stimulated])
     if method == "shared":
-        return Perturbation(delta_balanced(*cells, min_cells=min_cells), counts)
+        return Perturbation(delta_balanced(*latents, *types, min_cells=min_cells), counts)
     if method == "scgen":
-        return Perturbation(delta_resampled(*cells, rng).astype(z.dtype, copy=False), counts)
-    return Perturbation(delta(*cells[:2]), counts)
+        return Perturbation(delta_resampled(*latents, *types, rng), counts)
+    return Perturbation(delta(*latents), counts)

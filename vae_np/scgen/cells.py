@@ -6,6 +6,7 @@ from anndata import AnnData
 from vae_np.data.expression import log_matrix
 from vae_np.data.matrix import Matrix
 from vae_np.errors import InputError
+from vae_np.scgen.arithmetic import require_known
 
 LISTED = 10
 
@@ -37,6 +38,38 @@ def labels(adata: AnnData, key: str) -> np.ndarray:
     if missing := int(column.isna().sum()):
         raise InputError(f"obs column {key!r} is empty in {missing} cells: label or remove them")
     return column.astype(str).to_numpy(dtype=np.str_)
+
+
+def control_cells(
+    adata: AnnData, condition_key: str, cell_type_key: str, ctrl_key: str, cell_type: str
+) -> np.ndarray:
+    """Find the control cells of one cell type.
+
+    Parameters
+    ----------
+    adata
+        The cells.
+    condition_key, cell_type_key
+        Columns of `obs`.
+    ctrl_key, cell_type
+        The names looked for.
+
+    Returns
+    -------
+    np.ndarray
+        Mask, (n,).
+
+    Raises
+    ------
+    InputError
+        If a column or the type does not exist, or it has no control cell.
+    """
+    types = labels(adata, cell_type_key)
+    require_known(cell_type, types, "cell type")
+    chosen = (labels(adata, condition_key) == ctrl_key) & (types == cell_type)
+    if not chosen.any():
+        raise InputError(f"cell type {cell_type!r} has no cell in condition {ctrl_key!r}")
+    return chosen
 
 
 def match_genes(adata: AnnData, genes: list[str]) -> np.ndarray:

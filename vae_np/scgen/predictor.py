@@ -30,8 +30,8 @@ from vae_np.elbo.reparameterize import reparameterize
 from vae_np.errors import InputError
 from vae_np.model.inference import expectation, posterior, residual_variance
 from vae_np.model.params import Params, Sizes, Stats, initialize
-from vae_np.scgen.arithmetic import DeltaMethod, Reference, perturbation, require_known
-from vae_np.scgen.cells import labels, match_genes, matched_matrix
+from vae_np.scgen.arithmetic import DeltaMethod, Reference, perturbation
+from vae_np.scgen.cells import control_cells, labels, match_genes, matched_matrix
 from vae_np.scgen.delta import decoded_change, delta_predict
 from vae_np.scgen.model_file import Fitted, read_model, write_model
 from vae_np.scgen.settings import Settings
@@ -503,14 +503,8 @@ class ScGen:
             raise InputError(
                 "a loaded model holds no expression values: give adata to load, or use adata_to_predict"
             )
-        conditions, types = (
-            labels(self._adata, key) for key in (self.fitted.condition_key, self.fitted.cell_type_key)
-        )
-        require_known(cell_type, types, "cell type")
-        chosen = (conditions == ctrl_key) & (types == cell_type)
-        if not chosen.any():
-            raise InputError(f"cell type {cell_type!r} has no cell in condition {ctrl_key!r}")
-        return self._adata[chosen]
+        keys = self.fitted.condition_key, self.fitted.cell_type_key
+        return self._adata[control_cells(self._adata, *keys, ctrl_key, cell_type)]
 
     def _warn_of_a_leak(self, stim_key: str, cell_type: str) -> None:
         _, condition, types = self.fitted.reference

@@ -1,0 +1,316 @@
+"""The command line as a user meets it: a child process, its files, its words, its exit status."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import anndata
+import numpy as np
+import pytest
+
+from vae_np import ScGen, simulate
+from vae_np.cli import main
+from vae_np.evaluate import hold_out
+
+KEYS = ["--condition-key", "condition", "--cell-type-key", "cell_type"]
+CONDITIONS = ["--control", "control", "--stimulated", "stimulated"]
+TARGET = ["--predict", "type 2"]
+SHORT = ["--max-epochs", "2", "--seed", "4"]
+
+
+def vae_np(*arguments, warnings="error"):
+    command = [sys.executable, "-W", warnings, "-m", "vae_np", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Files of all kinds: log values, counts (also as a layer), one without the stimulated target."""
+    folder = tmp_path_factory.mktemp("cells")
+    adata = simulate(180, 30, 3, seed=1)
+    adata.write_h5ad(folder / "log.h5ad")
+    hold_out(adata, "condition", "cell_type", "stimulated", "type 2").train.write_h5ad(folder / "no.h5ad")
+    counts = anndata.AnnData(adata.layers["counts"], obs=adata.obs, var=adata.var, layers={"log": adata.X})
+    counts.write_h5ad(folder / "counts.h5ad")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model_file(folder):
+    arguments = ["train", folder / "log.h5ad", *KEYS, *SHORT, *TARGET, "--stimulated", "stimulated"]
+    result = vae_np(*arguments, "--out", folder / "model.npz", "--json")
+    assert result.returncode == 0, result.stderr
+    return folder / "model.npz", result
+
+
+def test_predict_trains_scores_and_writes_the_cells(folder):
+    out = folder / "predicted.h5ad"
+    arguments = ["predict", folder / "log.h5ad", *KEYS, *CONDITIONS, *TARGET, *SHORT, "--out", out]
+    result = vae_np(*arguments, "--json")
+    assert result.returncode == 0, result.stderr
+    answer = json.loads(result.stdout)
+    assert "removed before training: 30 stimulated cells of type 2" in result.stderr
+
+    predicted = anndata.read_h5ad(out)
+    full = anndata.read_h5ad(folder / "log.h5ad")
+    control = full[(full.obs["cell_type"] == "type 2") & (full.obs["condition"] == "control")]
+    assert list(predicted.obs_names) == list(control.obs_names)
+    assert list(predicted.var_names) == list(control.var_names)
+    assert predicted.X.min() >= 0
+    assert answer["n_cells"] == 30
+    assert [entry["cell_type"] for entry in answer["delta_from"]] == ["type 1", "type 3"]
+    scores = {(s["method"], s["metric"]): s["value"] for s in answer["scores"]}
+    assert predicted.uns["vae_np"]["scores"]["scgen"]["r2_mean"] == scores["scgen", "r2_mean"]
+
+    # The same by hand, through the Python interface: no leak, same bits.
+    split = hold_out(full, "condition", "cell_type", "stimulated", "type 2")
+    model = ScGen(seed=4).fit(split.train, condition_key="condition", cell_type_key="cell_type", max_epochs=2)
+    expected, _ = model.predict(celltype_to_predict="type 2")
+    np.testing.assert_array_equal(predicted.X, expected.X)
+    true = split.held_out.X.toarray().mean(axis=0)
+    r2 = np.corrcoef(expected.X.mean(axis=0), true)[0, 1] ** 2
+    np.testing.assert_allclose(scores["scgen", "r2_mean"], r2, rtol=1e-5)
+
+    table = vae_np(*arguments)
+    assert table.returncode == 0
+    for words in ("scGen", "mean shift", "no change", f"{r2:.3f}", "written:"):
+        assert words in table.stdout
+
+
+def test_without_the_true_cells_the_prediction_is_the_same_and_unscored(folder, tmp_path, capsys):
+    common = [*KEYS, *CONDITIONS, *TARGET, *SHORT, "--json", "--out"]
+    cells = []
+    for name in ("log", "no"):
+        out = tmp_path / f"{name}.h5ad"
+        assert main(["predict", str(folder / f"{name}.h5ad"), *common, str(out)]) == 0
+        cells.append(anndata.read_h5ad(out).X)
+    scored, unscored = (json.loads(line)["scores"] for line in capsys.readouterr().out.splitlines())
+    np.testing.assert_array_equal(*cells)
+    assert scored
+    assert unscored == []
+
+
+def test_train_then_predict_with_the_model_is_predict(folder, model_file):
+    path, trained = model_file
+    assert json.loads(trained.stdout)["out"] == str(path)
+    assert json.loads(trained.stdout)["epochs"] == 2
+    assert "left out: 30 stimulated cells of type 2" in trained.stderr
+    outs = [folder / "a.h5ad", folder / "b.h5ad"]
+    output = [["--out", str(out), "--json"] for out in outs]
+    first = main(
+        ["predict", str(folder / "log.h5ad"), "--model", str(path), *CONDITIONS, *TARGET, *output[0]]
+    )
+    second = main(["predict", str(folder / "log.h5ad"), *KEYS, *CONDITIONS, *TARGET, *SHORT, *output[1]])
+    assert (first, second) == (0, 0)
+    np.testing.assert_array_equal(*(anndata.read_h5ad(out).X for out in outs))
+
+
+def test_a_model_that_saw_the_target_is_announced(folder, tmp_path):
+    model, out = tmp_path / "leaky.npz", tmp_path / "out.h5ad"
+    assert vae_np("train", folder / "log.h5ad", *KEYS, *SHORT, "--out", model).returncode == 0
+    arguments = ["predict", folder / "log.h5ad", "--model", model, *CONDITIONS, *TARGET, "--out", out]
+    result = vae_np(*arguments, warnings="default")
+    assert result.returncode == 0
+    words = "vae-np: warning: the model was trained on 30 stimulated cells of 'type 2'"
+    assert result.stderr.count(words) == 1
+
+
+def test_counts_layers_genes_and_modes(folder, tmp_path, capsys):
+    common = [*KEYS, *CONDITIONS, *TARGET, *SHORT, "--genes", "12"]
+    cells = {}
+    for name, file, flags in (
+        ("log", "log.h5ad", []),
+        ("normalized", "counts.h5ad", ["--normalize"]),
+        ("layer", "counts.h5ad", ["--layer", "log"]),
+        ("decode", "log.h5ad", ["--mode", "decode", "--no-clip", "--delta-method", "scgen"]),
+        ("sample", "log.h5ad", ["--mode", "sample", "--threads", "1", "--batch-size", "64"]),
+    ):
+        out = tmp_path / f"{name}.h5ad"
+        assert main(["predict", str(folder / file), *common, *flags, "--out", str(out)]) == 0
+        cells[name] = anndata.read_h5ad(out)
+    capsys.readouterr()
+    np.testing.assert_array_equal(cells["log"].X, cells["normalized"].X)
+    np.testing.assert_array_equal(cells["log"].X, cells["layer"].X)
+    assert cells["log"].n_vars == 12
+    assert cells["decode"].X.min() < 0 <= cells["sample"].X.min()
+    assert cells["decode"].uns["vae_np"]["delta_method"] == "scgen"
+
+
+def test_demo_writes_its_layout(tmp_path):
+    out = tmp_path / "demo"
+    result = vae_np("demo", "--out", out, "--max-epochs", "2", "--json")
+    assert result.returncode == 0, result.stderr
+    assert sorted(p.name for p in out.iterdir()) == ["predicted.h5ad", "report.html", "scores.csv"]
+    with (out / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    printed = json.loads(result.stdout)["scores"]
+    assert [row["metric"] for row in rows] == [row["metric"] for row in printed]
+    assert [float(row["value"]) for row in rows] == [row["value"] for row in printed]
+    assert {row["method"] for row in rows} == {"scgen", "no_change", "mean_shift"}
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert page.count("<img") == 2
+    assert "http" not in page
+    assert anndata.read_h5ad(out / "predicted.h5ad").n_obs == 125
+
+
+# ----------------------------------------------------------------------------------- bad input
+
+
+def spoiled(folder, tmp_path, spoil):
+    adata = anndata.read_h5ad(folder / "log.h5ad")
+    changed = spoil(adata)
+    (adata if changed is None else changed).write_h5ad(tmp_path / "spoiled.h5ad")
+    return tmp_path / "spoiled.h5ad"
+
+
+def set_value(value):
+    def spoil(adata):
+        adata.X = adata.X.toarray()
+        adata.X[3, 4] = value
+
+    return spoil
+
+
+def double_a_name(adata):
+    adata.var_names = ["gene0", "gene0", *adata.var_names[2:]]
+
+
+def no_shared_type(adata):
+    of_target = adata.obs["cell_type"] == "type 2"
+    return adata[of_target | (adata.obs["condition"] == "control")].copy()
+
+
+def no_control_of_the_target(adata):
+    return adata[~((adata.obs["cell_type"] == "type 2") & (adata.obs["condition"] == "control"))].copy()
+
+
+def first_cells(n):
+    return lambda adata: adata[:n].copy()
+
+
+# anndata itself warns of doubled names, to people as well
+@pytest.mark.filterwarnings("ignore:Variable names are not unique")
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (set_value(np.nan), "X holds 1 NaN or infinite values"),
+        (set_value(np.inf), "X holds 1 NaN or infinite values"),
+        (set_value(-1), "X holds 1 negative values"),
+        (set_value(1000.5), "neither counts nor log-normalized"),
+        (double_a_name, "such as 'gene0': run adata.var_names_make_unique()"),
+        (no_shared_type, "no cell type is left with 10 cells in both 'control' and 'stimulated'"),
+        (no_control_of_the_target, "'type 2' has no cell in condition 'control'"),
+        (first_cells(0), "0 cells"),
+        (first_cells(1), "does not exist"),
+    ],
+)
+def test_bad_files_get_one_sentence_and_write_nothing(folder, tmp_path, capsys, spoil, message):
+    file = spoiled(folder, tmp_path, spoil)
+    out = tmp_path / "out.h5ad"
+    arguments = ["predict", str(file), *KEYS, *CONDITIONS, *TARGET, *SHORT, "--out", str(out)]
+    assert main(arguments) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert message in errors[-1]
+    assert errors[-1].startswith("vae-np: ")
+    assert not out.exists()
+
+
+CALL = {
+    "--condition-key": "condition",
+    "--cell-type-key": "cell_type",
+    "--control": "control",
+    "--stimulated": "stimulated",
+    "--predict": "type 2",
+    "--max-epochs": "1",
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "message"),
+    [
+        ("none.h5ad", {}, "none.h5ad does not exist"),
+        ("", {}, "is a folder: give an .h5ad file"),
+        ("model.npz", {}, "is not a readable .h5ad file"),
+        ("log.h5ad", {"--condition-key": "x"}, "no column 'x': the columns are 'cell_type', 'condition'"),
+        ("log.h5ad", {"--control": "x"}, "condition 'x' does not exist: the names are 'control', 'stim"),
+        ("log.h5ad", {"--stimulated": "x"}, "condition 'x' does not exist"),
+        ("log.h5ad", {"--stimulated": "control"}, "both 'control'"),
+        ("log.h5ad", {"--predict": "x"}, "cell type 'x' does not exist: the names are 'type 1', 'type 2'"),
+        ("log.h5ad", {"--predict": None}, "--predict is missing"),
+        ("log.h5ad", {"--condition-key": None}, "--condition-key is missing: needed unless --model is"),
+        ("log.h5ad", {"--normalize": ""}, "not all integers, they look log-normalized already"),
+        ("counts.h5ad", {}, "raw counts (all values are integers) where log-normalized values belong"),
+        ("log.h5ad", {"--layer": "x"}, "layer 'x' does not exist: the layers are counts"),
+        ("log.h5ad", {"--genes": "31"}, "31 genes are asked for: the data have 30"),
+        ("log.h5ad", {"--genes": "0"}, "'--genes': 0 is not in the range x>=1"),
+        ("log.h5ad", {"--batch-size": "1"}, "'--batch-size': 1 is not in the range x>=2"),
+        ("log.h5ad", {"--max-epochs": "many"}, "'--max-epochs': 'many' is not a valid integer"),
+        ("log.h5ad", {"--mode": "x"}, "'--mode': 'x' is not one of 'change', 'decode', 'sample'"),
+        ("log.h5ad", {"--unknown": "x"}, "No such option"),
+        ("log.h5ad", {"--model": "none.npz"}, "model file none.npz does not exist"),
+        ("log.h5ad", {"--model": "log.h5ad"}, "is not a vae_np model file"),
+        ("log.h5ad", {"--model": "model.npz", "--genes": "5"}, "--genes does not go with --model"),
+        ("log.h5ad", {"--model": "model.npz", "--condition-key": "y"}, "trained with 'condition'"),
+        ("log.h5ad", {"--out": "."}, "is a folder: give a file name"),
+        ("log.h5ad", {"--out": "no/out.h5ad"}, "does not exist: create it first"),
+        ("log.h5ad", {"--out": "/proc/out.h5ad"}, "output folder /proc is not writable"),
+    ],
+)
+def test_bad_calls_get_one_sentence(folder, model_file, monkeypatch, capsys, file, changes, message):
+    monkeypatch.chdir(folder)
+    flags = CALL | {"--out": "bad.h5ad"} | changes
+    words = [word for flag, value in flags.items() if value is not None for word in (flag, value) if word]
+    assert main(["predict", str(folder / file), *words]) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert message in errors[-1]
+    assert errors[-1].startswith("vae-np: ")
+    assert len([line for line in errors if line.startswith("vae-np: ")]) == 1
+    assert not (folder / "bad.h5ad").exists()
+
+
+def test_genes_missing_from_the_file_are_listed(folder, model_file, tmp_path, capsys):
+    adata = anndata.read_h5ad(folder / "log.h5ad")
+    adata[:, 2:].copy().write_h5ad(tmp_path / "fewer.h5ad")
+    arguments = ["predict", str(tmp_path / "fewer.h5ad"), "--model", str(model_file[0]), *CONDITIONS]
+    assert main([*arguments, *TARGET, "--out", str(tmp_path / "out.h5ad")]) == 2
+    assert "2 of the model's 30 genes are missing from the data: gene0, gene1" in capsys.readouterr().err
+
+
+def test_train_checks_its_hold_out_and_its_output(folder, capsys):
+    file = str(folder / "log.h5ad")
+    assert main(["train", file, *KEYS, *TARGET, "--out", str(folder / "m")]) == 2
+    assert "--stimulated is missing: needed to hold cells out" in capsys.readouterr().err
+    assert main(["train", file, "--out", str(folder / "m")]) == 2
+    assert "--condition-key, --cell-type-key is missing" in capsys.readouterr().err
+    assert main(["train", file, *KEYS]) == 2
+    assert "Missing option '--out'" in capsys.readouterr().err
+    assert not (folder / "m").exists()
+
+
+def test_demo_says_when_it_cannot_write(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "no" / "folder"):
+        assert main(["demo", "--out", str(out)]) == 2
+        assert "cannot be made" in capsys.readouterr().err
+
+
+def test_a_diverging_training_ends_with_one_line_and_no_file(folder, capsys, monkeypatch):
+    from vae_np.scgen import predictor
+
+    fit = predictor.fit
+    monkeypatch.setattr(predictor, "fit", lambda *a, **k: fit(*a, **(k | {"lr": 1e35, "epsilon": 1e-8})))
+    out = folder / "diverged.npz"
+    assert main(["train", str(folder / "log.h5ad"), *KEYS, "--out", str(out)]) == 2
+    assert "vae-np: training stopped in epoch 1" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_help_and_version(capsys):
+    for command in ("demo", "train", "predict"):
+        assert main([command, "--help"]) == 0
+        assert "--out" in capsys.readouterr().out
+    assert main(["--version"]) == 0
+    assert "vae-np, version" in capsys.readouterr().out
+    assert main([]) == 2
+    assert "Commands:" in capsys.readouterr().err

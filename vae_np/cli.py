@@ -1,0 +1,425 @@
+"""The command line: `vae-np demo`, `vae-np train`, `vae-np predict`.
+
+Exit status: 0 done, 2 bad usage or bad input, said in one line on stderr. Progress and remarks go to
+stderr, results to stdout; with --json stdout holds the JSON alone.
+"""
+
+import json
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from vae_np import __version__
+from vae_np.errors import InputError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from vae_np.evaluate.held_out import Row
+    from vae_np.scgen.predictor import ScGen
+
+Options = dict[str, Any]
+DEMO_TARGET = "type 2"
+
+
+def remark(text: str) -> None:
+    """Say something to the person at the terminal."""
+    click.echo(text, err=True)
+
+
+# ------------------------------------------------------------------------------------- options
+
+
+def options(*names: str) -> Callable[[Callable], Callable]:
+    """Decorate a command with some of the options, each of which has one spelling and one meaning."""
+    path = click.Path(path_type=Path)
+    known = {
+        "condition_key": click.option("--condition-key", help="Column of obs with the condition."),
+        "cell_type_key": click.option("--cell-type-key", help="Column of obs with the cell type."),
+        "control": click.option("--control", help="Name of the control condition."),
+        "stimulated": click.option("--stimulated", help="Name of the stimulated condition."),
+        "predict": click.option("--predict", "target", help="Cell type to predict."),
+        "layer": click.option("--layer", help="Layer that holds the values.  [default: X]"),
+        "normalize": click.option(
+            "--normalize", is_flag=True, help="The values are raw counts: log-normalize them."
+        ),
+        "genes": click.option(
+            "--genes", type=click.IntRange(1), help="Keep this many genes of largest variance."
+        ),
+        "max_epochs": click.option("--max-epochs", type=click.IntRange(1), default=100, show_default=True),
+        "batch_size": click.option("--batch-size", type=click.IntRange(2), default=32, show_default=True),
+        "seed": click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+        "threads": click.option("--threads", type=click.IntRange(1), help="Threads of the matrix products."),
+        "model": click.option("--model", type=path, help="Use this trained model instead of training."),
+        "mode": click.option(
+            "--mode",
+            type=click.Choice(["change", "decode", "sample"]),
+            default="change",
+            show_default=True,
+            help="Add the decoded change to each cell, decode the shifted cell, or draw a sample.",
+        ),
+        "no_clip": click.option("--no-clip", is_flag=True, help="Keep negative predicted values."),
+        "delta_method": click.option(
+            "--delta-method",
+            type=click.Choice(["shared", "scgen", "pooled"]),
+            default="shared",
+            show_default=True,
+            help="How delta is averaged over cell types.",
+        ),
+        "out": click.option("--out", type=path, required=True, help="Output file."),
+        "json": click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+    }
+
+    def decorate(command: Callable) -> Callable:
+        for name in reversed(names):
+            command = known[name](command)
+        return command
+
+    return decorate
+
+
+def require(given: Options, *names: str, reason: str) -> None:
+    """Raise a usage error that names the missing options and says why they are needed."""
+    flags = {"target": "--predict"}
+    missing = [flags.get(n, "--" + n.replace("_", "-")) for n in names if given[n] is None]
+    if missing:
+        raise click.UsageError(f"{', '.join(missing)} is missing: needed {reason}")
+
+
+# ----------------------------------------------------------------------------- steps of the way
+
+
+def read_cells(file: Path, given: Options) -> "AnnData":
+    """Read the file and bring log-normalized values into X."""
+    from vae_np.data.expression import expression_matrix, log_matrix, log_normalize
+    from vae_np.data.reading import read_h5ad
+
+    adata = read_h5ad(file)
+    if given["normalize"]:
+        return log_normalize(adata, given["layer"])
+    log_matrix(adata, given["layer"])
+    if given["layer"] is not None:
+        adata.X = expression_matrix(adata, given["layer"])
+    return adata
+
+
+def require_predictable(cells: "AnnData", given: Options) -> None:
+    """Find out before training whether there will be cells to predict and cells to take delta from."""
+    from vae_np.scgen.arithmetic import choose_cells
+    from vae_np.scgen.cells import control_cells, labels
+
+    keys = given["condition_key"], given["cell_type_key"]
+    names = given["control"], given["stimulated"]
+    condition, cell_type = (labels(cells, key) for key in keys)
+    target, method = given["target"], given["delta_method"]
+    choose_cells(condition, cell_type, *names, target=target, method=method)
+    control_cells(cells, *keys, given["control"], target)
+
+
+def choose_genes(adata: "AnnData", given: Options) -> "AnnData":
+    """Keep the genes of largest variance in these (training) cells, if a number is given."""
+    from vae_np.data.expression import select_genes
+
+    if given["genes"] is None:
+        return adata
+    return adata[:, select_genes(adata, given["genes"])].copy()
+
+
+def train_model(adata: "AnnData", given: Options) -> "ScGen":
+    """Train on all the cells that are given, and say how it went."""
+    from vae_np.scgen.predictor import ScGen
+
+    remark(f"training on {adata.n_obs} cells x {adata.n_vars} genes")
+    model = ScGen(seed=given["seed"], n_threads=given["threads"]).fit(
+        adata,
+        condition_key=given["condition_key"],
+        cell_type_key=given["cell_type_key"],
+        max_epochs=given["max_epochs"],
+        batch_size=given["batch_size"],
+    )
+    losses = model.history["validation_total"]
+    best = losses.argmin()
+    remark(f"{len(losses)} epochs; the best is {best + 1}, validation loss {losses[best]:.4g} nats per cell")
+    return model
+
+
+def predict_and_score(
+    model: "ScGen", adata: "AnnData", held_out: "AnnData", given: Options
+) -> tuple["AnnData", list["Row"]]:
+    """Predict the control cells of the target; score them where the stimulated ones were held out."""
+    from vae_np.evaluate.held_out import Split, score_held_out
+
+    target, ctrl_key, stim_key = given["target"], given["control"], given["stimulated"]
+    settings = {"delta_method": given["delta_method"], "mode": given["mode"], "seed": given["seed"]}
+    predicted, _ = model.predict(ctrl_key, stim_key, target, clip=not given["no_clip"], **settings)
+    if held_out.n_obs == 0:
+        return predicted, []
+    with warnings.catch_warnings(action="ignore"):  # the first call has already warned
+        unclipped, _ = model.predict(ctrl_key, stim_key, target, clip=False, **settings)
+    rows = score_held_out(
+        unclipped,
+        Split(adata, held_out),
+        given["condition_key"],
+        given["cell_type_key"],
+        ctrl_key,
+        stim_key,
+        target,
+        given["seed"],
+    )
+    scores: dict[str, dict[str, float]] = {}
+    for row in rows:
+        scores.setdefault(row.method, {})[row.metric] = row.value
+    predicted.uns["vae_np"]["scores"] = scores
+    return predicted, rows
+
+
+def write_cells(path: Path, adata: "AnnData") -> None:
+    """Write an .h5ad file, whole or not at all."""
+    from vae_np.data.writing import whole_file
+
+    with whole_file(path) as temporary:
+        adata.write_h5ad(temporary, compression="gzip")
+
+
+def show(rows: list["Row"]) -> None:
+    """Print the table of scores."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    from vae_np.evaluate.report import table
+
+    heading, *lines = table(rows)
+    printed = Table(box=SIMPLE)
+    for i, name in enumerate(heading):
+        printed.add_column(name, justify="right" if i else "left")
+    for line in lines:
+        printed.add_row(*line)
+    Console().print(printed)
+
+
+def as_records(rows: list["Row"]) -> list[dict[str, Any]]:
+    """Scores as JSON has them."""
+    return [row._asdict() for row in rows]
+
+
+# ------------------------------------------------------------------------------------ commands
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="vae-np")
+def program() -> None:
+    """Variational autoencoder and scGen in NumPy: predict how a cell type answers to a stimulus."""
+
+
+@program.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("vae-np-demo"),
+    show_default=True,
+    help="Output folder.",
+)
+@click.option("--max-epochs", type=click.IntRange(1), default=40, show_default=True)
+@options("seed", "threads", "json")
+def demo(**given: Any) -> None:  # noqa: ANN401 - click passes each option by its name
+    """Simulate cells with a known truth, hide one type's stimulated cells, predict and score them.
+
+    Writes scores.csv, predicted.h5ad and report.html.
+    """
+    from vae_np.data.simulate import simulate
+    from vae_np.data.writing import require_writable
+    from vae_np.evaluate.held_out import hold_out
+    from vae_np.evaluate.report import write_report, write_scores
+    from vae_np.plots import latent_plot, reg_mean_plot
+
+    out = given["out"]
+    try:
+        out.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"output folder {out} cannot be made: {error.strerror}") from error
+    files = [require_writable(out / name) for name in ("scores.csv", "predicted.h5ad", "report.html")]
+    given |= {"condition_key": "condition", "cell_type_key": "cell_type", "target": DEMO_TARGET}
+    given |= {"control": "control", "stimulated": "stimulated", "batch_size": 32}
+    given |= {"mode": "change", "no_clip": False, "delta_method": "shared"}
+
+    cells = simulate(seed=given["seed"])
+    train, held_out = hold_out(cells, "condition", "cell_type", "stimulated", DEMO_TARGET)
+    remark(f"simulated {cells.n_obs} cells; the {held_out.n_obs} stimulated {DEMO_TARGET} cells are hidden")
+    model = train_model(train, given)
+    predicted, rows = predict_and_score(model, train, held_out, given)
+
+    is_control = (train.obs["condition"] == "control") & (train.obs["cell_type"] == DEMO_TARGET)
+    control = train[is_control.to_numpy()]
+    true_mean, control_mean = (x.mean(axis=0).A1 for x in (held_out.X, control.X))
+    figures = {
+        "Predicted against true mean of each gene; the genes that change most are named.": reg_mean_plot(
+            predicted.X.mean(axis=0), true_mean, control_mean, predicted.var_names
+        ),
+        "Control cells, the same cells after the shift, and the real stimulated cells.": latent_plot(
+            model.encode(train), model.encode(control), predicted.obsm["latent"], model.encode(held_out)
+        ),
+    }
+    paragraphs = [
+        f"{cells.n_obs} simulated cells of {cells.obs['cell_type'].nunique()} types, {cells.n_vars} genes. "
+        f"The stimulated cells of {DEMO_TARGET} were hidden; the model was trained on all others and "
+        "predicted them from the control cells of that type.",
+        "Scores compare the predicted with the hidden cells, all clipped at zero. A model is of use where "
+        "it beats both baselines: 'no change' returns the control cells, 'mean shift' adds the mean "
+        "change of the other types gene by gene.",
+    ]
+    write_scores(files[0], rows)
+    write_cells(files[1], predicted)
+    write_report(files[2], f"vae_np demo: predicted response of {DEMO_TARGET}", paragraphs, rows, figures)
+    if given["as_json"]:
+        click.echo(json.dumps({"out": str(out), "scores": as_records(rows)}))
+        return
+    show(rows)
+    click.echo(f"written: {', '.join(map(str, files))}")
+
+
+@program.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@options("condition_key", "cell_type_key", "predict", "stimulated", "layer", "normalize", "genes")
+@options("max_epochs", "batch_size", "seed", "threads", "out", "json")
+def train(file: Path, **given: Any) -> None:  # noqa: ANN401
+    """Train a model on FILE (.h5ad) and write it to one file.
+
+    With --predict and --stimulated, the stimulated cells of that type are left out, so that the model
+    can predict them later without having seen them.
+    """
+    from vae_np.data.writing import require_writable
+    from vae_np.evaluate.held_out import hold_out
+
+    require(given, "condition_key", "cell_type_key", reason="to label the training cells")
+    if given["target"] is not None or given["stimulated"] is not None:
+        require(given, "target", "stimulated", reason="to hold cells out")
+    require_writable(given["out"])
+    cells = read_cells(file, given)
+    if given["target"] is not None:
+        cells, held_out = hold_out(
+            cells, given["condition_key"], given["cell_type_key"], given["stimulated"], given["target"]
+        )
+        remark(f"left out: {held_out.n_obs} {given['stimulated']} cells of {given['target']}")
+    model = train_model(choose_genes(cells, given), given)
+    model.save(given["out"])
+    losses = model.history["validation_total"]
+    result = {
+        "out": str(given["out"]),
+        "n_cells": cells.n_obs,
+        "n_genes": len(model.genes),
+        "epochs": len(losses),
+        "best_epoch": int(losses.argmin()) + 1,
+        "validation_total": float(losses.min()),
+    }
+    click.echo(json.dumps(result) if given["as_json"] else f"written: {given['out']}")
+
+
+@program.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@options("condition_key", "control", "stimulated", "cell_type_key", "predict", "layer", "normalize")
+@options("genes", "max_epochs", "batch_size", "seed", "threads", "model", "mode", "no_clip")
+@options("delta_method", "out", "json")
+def predict(file: Path, **given: Any) -> None:  # noqa: ANN401
+    """Predict the control cells of one cell type in FILE (.h5ad) as if they had been stimulated.
+
+    Trains first, unless --model is given; the stimulated cells of that type are then removed before
+    training. Where FILE holds such cells, the prediction is scored against them, beside two baselines.
+    """
+    from vae_np.data.writing import require_writable
+    from vae_np.evaluate.held_out import hold_out
+    from vae_np.scgen.predictor import ScGen
+
+    require(given, "control", "stimulated", "target", reason="to predict")
+    require_writable(given["out"])
+    if given["model"] is None:
+        require(given, "condition_key", "cell_type_key", reason="unless --model is given")
+    elif given["genes"] is not None:
+        raise click.UsageError("--genes does not go with --model: the model has its genes")
+    cells = read_cells(file, given)
+    target, stim_key = given["target"], given["stimulated"]
+    if given["model"] is not None:
+        model = ScGen.load(given["model"], adata=cells)
+        for key in ("condition_key", "cell_type_key"):
+            given[key] = given[key] or getattr(model.fitted, key)
+            if given[key] != getattr(model.fitted, key):
+                flag, own = "--" + key.replace("_", "-"), getattr(model.fitted, key)
+                raise InputError(f"{flag} is {given[key]!r}, but the model was trained with {own!r}")
+    train, held_out = hold_out(cells, given["condition_key"], given["cell_type_key"], stim_key, target)
+    if given["model"] is None:
+        require_predictable(cells, given)
+        remark(f"removed before training: {held_out.n_obs} {stim_key} cells of {target}")
+        train = choose_genes(train, given)
+        model = train_model(train, given)
+    predicted, rows = predict_and_score(model, train, held_out, given)
+    write_cells(given["out"], predicted)
+    notes = predicted.uns["vae_np"]
+    if given["as_json"]:
+        counts = zip(notes["cell_types"], notes["n_control"], notes["n_stimulated"], strict=True)
+        result = {
+            "out": str(given["out"]),
+            "cell_type": target,
+            "n_cells": predicted.n_obs,
+            "n_genes": predicted.n_vars,
+            "delta_from": [
+                {"cell_type": str(t), "n_control": int(n0), "n_stimulated": int(n1)} for t, n0, n1 in counts
+            ],
+            "scores": as_records(rows),
+        }
+        click.echo(json.dumps(result))
+        return
+    remark(f"delta from {len(notes['cell_types'])} cell types: {', '.join(map(str, notes['cell_types']))}")
+    if rows:
+        show(rows)
+    click.echo(f"written: {given['out']} ({predicted.n_obs} cells x {predicted.n_vars} genes)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit status.
+
+    Parameters
+    ----------
+    arguments
+        The words after the program's name; None takes them from the command line.
+
+    Returns
+    -------
+    int
+        0 done, 2 bad usage or bad input, 130 interrupted.
+    """
+    from vae_np.train.diagnosis import NonFiniteLossError
+
+    def one_line(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        remark(f"vae-np: warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = one_line
+        try:
+            return program.main(arguments, prog_name="vae-np", standalone_mode=False) or 0
+        except click.exceptions.NoArgsIsHelpError as error:
+            remark(error.format_message())
+        except click.ClickException as error:
+            remark(f"vae-np: {error.format_message()} (vae-np --help shows the usage)")
+        except (InputError, NonFiniteLossError) as error:
+            remark(f"vae-np: {error}")
+        except OSError as error:
+            remark(f"vae-np: {error.filename or 'a file'} could not be used: {error.strerror}")
+        except click.Abort:
+            remark("vae-np: interrupted, nothing was written")
+            return 130
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
