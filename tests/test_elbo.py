@@ -110,6 +110,10 @@ def test_gaussian_likelihood(rng, shape, variance):
     gradients = (elbo.gaussian_log_likelihood_backward(d_ll, x, x_hat, variance),)
     f = elbo.gaussian(variance).log_prob
     assert_gradients(lambda x_hat: f(x, x_hat), (x_hat,), d_ll, gradients)
+    # a complex step in the variance passes too: d/dv log N = -1/2v + (x - x_hat)^2 / 2v^2
+    stepped = elbo.gaussian_log_likelihood(x, x_hat, variance + 1e-30j).imag / 1e-30
+    expected = (((x - x_hat) ** 2 / variance - 1) / (2 * variance)).sum(axis=-1)
+    np.testing.assert_allclose(stepped, expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("shape", [(N, D), (L, N, D)])
@@ -176,5 +180,6 @@ def test_float32_stays_float32(rng):
         elbo.gaussian_log_likelihood_backward(one, x, x_hat, 0.5),
         elbo.bernoulli_log_likelihood_backward(one, x, x_hat),
         elbo.gaussian(np.float64(0.5)).log_prob(x, x_hat),
+        elbo.gaussian(np.full(D, 0.5)).log_prob(x, x_hat),
     ]
     assert {output.dtype for output in outputs} == {np.dtype(np.float32)}

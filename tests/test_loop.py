@@ -192,6 +192,13 @@ def test_bad_data_are_refused(x):
         train(x[:, 1:])
 
 
+def test_bernoulli_data_lie_in_the_unit_interval(x):
+    with pytest.raises(InputError, match="x holds values from 0 to 3: the Bernoulli likelihood"):
+        train(np.tile([0.0, 1, 3], (20, 4)), bernoulli())
+    with pytest.raises(InputError, match="the Bernoulli likelihood takes binary"):
+        train(sparse.csr_matrix(np.tile([0.0, 1, -1], (20, 4))), bernoulli())
+
+
 def test_one_cell_a_batch_is_fine_without_batch_norm(x):
     trained = train(x[:20], sizes=SIZES._replace(n_layers=0), batch_size=1, max_epochs=2)
     assert np.isfinite(trained.params.flat).all()

@@ -11,6 +11,7 @@ then no normalized density of x.
 import numpy as np
 
 from vae_np.elbo.likelihood import Likelihood
+from vae_np.errors import InputError
 
 
 def _softplus(a: np.ndarray) -> np.ndarray:
@@ -64,6 +65,15 @@ def bernoulli_log_likelihood_backward(d_ll: np.ndarray, x: np.ndarray, logits: n
     return d_ll[..., None] * (x - _sigmoid(logits))
 
 
+def _require_unit_interval(values: np.ndarray) -> None:
+    """Raise `InputError` for data outside [0, 1], where the likelihood has no maximum."""
+    if values.size and not (values.min() >= 0 and values.max() <= 1):
+        raise InputError(
+            f"x holds values from {values.min():.4g} to {values.max():.4g}: "
+            "the Bernoulli likelihood takes binary values, or values in [0, 1]"
+        )
+
+
 def bernoulli() -> Likelihood:
     """Make the Bernoulli likelihood; the decoder's output is the logits, the mean their sigmoid.
 
@@ -72,4 +82,9 @@ def bernoulli() -> Likelihood:
     Likelihood
         The record the model takes.
     """
-    return Likelihood(bernoulli_log_likelihood, bernoulli_log_likelihood_backward, _sigmoid)
+    return Likelihood(
+        bernoulli_log_likelihood,
+        bernoulli_log_likelihood_backward,
+        _sigmoid,
+        _require_unit_interval,
+    )

@@ -15,8 +15,9 @@ from vae_np.elbo.likelihood import Likelihood
 
 
 def _in_dtype_of(x_hat: np.ndarray, variance: float | np.ndarray) -> np.ndarray:
-    """Give the variance the dtype of the data, so that a Python float does not widen float32."""
-    return np.asarray(variance, dtype=np.result_type(x_hat, variance))
+    """Give the variance the dtype of the data; only a complex step in it may widen that."""
+    widened = np.result_type(x_hat, 1j) if np.iscomplexobj(variance) else x_hat.dtype
+    return np.asarray(variance, dtype=widened)
 
 
 def gaussian_log_likelihood(x: np.ndarray, x_hat: np.ndarray, variance: float | np.ndarray) -> np.ndarray:
@@ -86,8 +87,6 @@ def gaussian(variance: float | np.ndarray = 1.0) -> Likelihood:
     """
     if not (np.all(np.isfinite(variance)) and np.all(np.asarray(variance) > 0)):
         raise ValueError(f"variance must be positive and finite, got {variance}")
-    if np.ndim(variance) == 0:
-        variance = float(variance)
     return Likelihood(
         partial(gaussian_log_likelihood, variance=variance),
         partial(gaussian_log_likelihood_backward, variance=variance),

@@ -1,4 +1,4 @@
-"""What a likelihood is to the model: three functions of the decoder's output, and nothing else.
+"""What a likelihood is to the model: three functions of the decoder's output, and which x it allows.
 
 `gaussian_likelihood.py` and `bernoulli_likelihood.py` each make one. Another data type (counts, say)
 is one more file with a function that returns a `Likelihood`; the model, the training loop and the
@@ -9,6 +9,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+
+
+def _any_real_number(values: np.ndarray) -> None:
+    """Accept all values."""
 
 
 class Likelihood(NamedTuple):
@@ -22,8 +26,11 @@ class Likelihood(NamedTuple):
         (d_log_prob, x, a) -> d_a, shape of `a`.
     mean
         a -> E[x|z], shape of `a`.
+    require_support
+        Raises `InputError` if some of the values given to it cannot be data; by default none do.
     """
 
     log_prob: Callable[[np.ndarray, np.ndarray], np.ndarray]
     backward: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     mean: Callable[[np.ndarray], np.ndarray]
+    require_support: Callable[[np.ndarray], None] = _any_real_number

@@ -28,6 +28,7 @@ from vae_np.model.heads import guard_log_var, guard_log_var_backward, heads_back
 from vae_np.model.params import Head, Params, Stats
 
 Masks = Sequence[np.ndarray] | None
+UNIT_GAUSSIAN = gaussian(variance=1.0)
 
 
 class EncodeCache(NamedTuple):
@@ -182,7 +183,7 @@ def loss(
     x: np.ndarray,
     eps: np.ndarray,
     masks: Masks,
-    likelihood: Likelihood | None = None,
+    likelihood: Likelihood = UNIT_GAUSSIAN,
     kl_weight: float = 1.0,
     train: bool = True,
 ) -> tuple[Loss, LossCache, Stats]:
@@ -200,7 +201,7 @@ def loss(
         Dropout masks of the encoder blocks (n, n_hidden), then of the decoder blocks
         (L*n, n_hidden), holding 0 or 1/(1-p); None leaves dropout out.
     likelihood
-        A `Likelihood`; None is the Gaussian of variance 1.
+        A `Likelihood`; the default is the Gaussian of variance 1.
     kl_weight
         Factor on the KL; 1 is the ELBO [beta-is-variance].
     train
@@ -211,7 +212,6 @@ def loss(
     tuple
         `Loss` with three vectors (n,) in nats, the cache for `loss_backward`, the new `Stats`.
     """
-    likelihood = gaussian(variance=1.0) if likelihood is None else likelihood
     n_layers = len(params.encoder)
     encoder_masks, decoder_masks = (None, None) if masks is None else (masks[:n_layers], masks[n_layers:])
     mu, log_var, encoder, encoder_stats = encode(params, stats, x, encoder_masks, train)

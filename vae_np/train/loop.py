@@ -226,6 +226,7 @@ def fit(
     }
     _require_usable_settings(settings | adam, params.sizes.n_layers)
     _require_usable_data(x, params.sizes.n_genes)
+    likelihood.require_support(stored_values(x))
     x = x if isinstance(x, np.ndarray) else x.tocsr()
     split_rng, shuffle_rng, eps_rng, mask_rng = rng.spawn(4)
     if validation_cells is None:
