@@ -120,6 +120,8 @@ def test_bad_shapes_names_layers_and_types_are_refused(counts):
         expression_matrix(anndata.AnnData(obs=adata.obs, var=adata.var))
     with pytest.raises(InputError, match="values of type complex128"):
         expression_matrix(cells(counts.astype(complex)))
+    with pytest.raises(InputError, match="an AnnData is needed, got str"):
+        expression_matrix("cells.h5ad")
     doubled = adata.copy()
     doubled.var.index = ["g0", "g1", "g1", "g3", "g4", "g5", "g6"]
     with pytest.raises(InputError, match="1 gene names stand more than once, such as 'g1'"):

@@ -190,6 +190,8 @@ def test_bad_data_are_refused(x):
         train(np.where(x == x[3, 4], np.nan, x))
     with pytest.raises(InputError, match=r"shape \(150, 11\): the model takes \(n, 12\)"):
         train(x[:, 1:])
+    with pytest.raises(InputError, match="1 of 150 cells are left to train on"):
+        train(x, validation_cells=np.arange(1, 150))
 
 
 def test_bernoulli_data_lie_in_the_unit_interval(x):

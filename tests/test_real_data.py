@@ -65,7 +65,7 @@ def test_kang_small_cd4_t(real_data):
 
 @pytest.mark.parametrize("target", ["CD4 Naive T", "B"])
 def test_kang_3000_genes(real_data, target):
-    result = held_out_prediction(real_data / "kang_pbmc.h5ad", target, 3000, max_epochs=50)
+    result = held_out_prediction(real_data / "kang_pbmc.h5ad", target, 3000, max_epochs=30)
     assert_better_than_no_change(*result, target)
 
 

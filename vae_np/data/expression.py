@@ -39,9 +39,13 @@ def expression_matrix(adata: AnnData, layer: str | None = None) -> Matrix:
     Raises
     ------
     InputError
-        If the layer or X does not exist, there is no cell or no gene, a gene name stands twice, or a
-        value is NaN, infinite, negative or not a number.
+        If this is no AnnData in memory, the layer or X does not exist, there is no cell or no gene, a
+        gene name stands twice, or a value is NaN, infinite, negative or not a number.
     """
+    if not hasattr(adata, "var_names"):
+        raise InputError(f"an AnnData is needed, got {type(adata).__name__}: see vae_np.read_h5ad")
+    if adata.isbacked:
+        raise InputError("the AnnData is backed by a file: use adata.to_memory()")
     if layer is not None and layer not in adata.layers:
         known = ", ".join(map(str, adata.layers)) or "none"
         raise InputError(f"layer {layer!r} does not exist: the layers are {known}")

@@ -38,7 +38,6 @@ from vae_np.scgen.settings import Settings
 from vae_np.train.batches import split_cells
 from vae_np.train.diagnosis import NonFiniteLossError
 from vae_np.train.loop import fit
-from vae_np.train.trained import Trained
 
 Mode = Literal["change", "decode", "sample"]
 
@@ -180,7 +179,30 @@ class ScGen:
         train_cells, validation_cells = split_cells(x.shape[0], train_size, split_rng)
         measured = validation_cells if len(validation_cells) else train_cells
 
-        def adopt(trained: Trained) -> None:
+        diverged: NonFiniteLossError | None = None
+        with self._threads():
+            try:
+                trained = fit(
+                    *initialize(sizes, init_rng, np.dtype(settings.dtype)),
+                    x,
+                    self._likelihood,
+                    rng=fit_rng,
+                    kl_weight=settings.kl_weight,
+                    kl_warmup_epochs=kl_warmup_epochs,
+                    dropout_rate=settings.dropout_rate,
+                    max_epochs=max_epochs,
+                    batch_size=batch_size,
+                    validation_cells=validation_cells,
+                    early_stopping=early_stopping,
+                    patience=patience,
+                    min_delta=min_delta,
+                    lr=lr,
+                    epsilon=epsilon,
+                    weight_decay=weight_decay,
+                    progress=progress,
+                )
+            except NonFiniteLossError as error:
+                trained, diverged = error.trained, error
             params, stats, history = trained
             self._adata = adata
             self._fitted = Fitted(
@@ -194,32 +216,8 @@ class ScGen:
                 cell_type_key,
                 Reference(posterior(params, stats, x)[0], condition, cell_type),
             )
-
-        with self._threads():
-            try:
-                trained = fit(
-                    *initialize(sizes, init_rng, np.dtype(self.settings.dtype)),
-                    x,
-                    self._likelihood,
-                    rng=fit_rng,
-                    kl_weight=self.settings.kl_weight,
-                    kl_warmup_epochs=kl_warmup_epochs,
-                    dropout_rate=self.settings.dropout_rate,
-                    max_epochs=max_epochs,
-                    batch_size=batch_size,
-                    validation_cells=validation_cells,
-                    early_stopping=early_stopping,
-                    patience=patience,
-                    min_delta=min_delta,
-                    lr=lr,
-                    epsilon=epsilon,
-                    weight_decay=weight_decay,
-                    progress=progress,
-                )
-            except NonFiniteLossError as error:
-                adopt(error.trained)
-                raise
-            adopt(trained)
+        if diverged is not None:
+            raise diverged
         return self
 
     def encode(self, cells: AnnData | Matrix) -> np.ndarray:

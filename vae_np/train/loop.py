@@ -11,6 +11,7 @@ from vae_np.train.adam import AdamState, adam_step
 from vae_np.train.batches import draw_masks, minibatches, split_cells
 from vae_np.train.diagnosis import NonFiniteLossError, bad_tensor, bad_weight
 from vae_np.train.progress import progress_bar
+from vae_np.train.settings import TrainSettings
 from vae_np.train.stopping import EarlyStopping
 from vae_np.train.trained import Trained, as_history, named
 
@@ -22,30 +23,6 @@ def _require_usable_data(x: Matrix, n_genes: int) -> None:
     if not np.isfinite(values).all():
         bad = np.count_nonzero(~np.isfinite(values))
         raise InputError(f"x holds {bad} values that are NaN or infinite: remove or replace them")
-
-
-def _require_usable_settings(settings: dict[str, float], n_layers: int) -> None:
-    """Refuse what would fail, or give nonsense, later and less clearly."""
-    least = {
-        "max_epochs": 1,
-        "batch_size": 2 if n_layers else 1,
-        "n_draws": 1,
-        "patience": 1,
-        "kl_warmup_epochs": 0,
-        "kl_weight": 0,
-        "min_delta": 0,
-        "weight_decay": 0,
-        "dropout_rate": 0,
-    }
-    for name, bound in least.items():
-        if not bound <= settings[name] < np.inf:
-            reason = " (batch norm has no variance of one cell)" if name == "batch_size" else ""
-            raise InputError(f"{name} is {settings[name]}: give at least {bound}{reason}")
-    for name in ("lr", "epsilon"):
-        if not 0 < settings[name] < np.inf:
-            raise InputError(f"{name} is {settings[name]}: give a number above 0")
-    if settings["dropout_rate"] >= 1:
-        raise InputError(f"dropout_rate is {settings['dropout_rate']}: give a number below 1")
 
 
 def mean_loss(
@@ -90,10 +67,8 @@ def train_epoch(
     x: Matrix,
     batches: list[np.ndarray],
     likelihood: Likelihood,
+    settings: TrainSettings,
     kl_weight: float,
-    n_draws: int,
-    dropout_rate: float,
-    adam: dict[str, float],
     eps_rng: np.random.Generator,
     mask_rng: np.random.Generator,
 ) -> tuple[np.ndarray, Stats]:
@@ -105,10 +80,10 @@ def train_epoch(
         The model and its optimizer.
     x, batches
         The matrix, and the indices of the cells of each step.
-    likelihood, kl_weight, n_draws, dropout_rate
+    likelihood, settings
         As in `fit`.
-    adam
-        Settings of `adam_step`.
+    kl_weight
+        Factor on the KL in this epoch.
     eps_rng, mask_rng
         Sources of the noise and of the masks.
 
@@ -126,12 +101,12 @@ def train_epoch(
     sums = np.zeros(3)
     for cells in batches:
         batch = dense_rows(x, cells, dtype)
-        eps = eps_rng.standard_normal((n_draws, len(cells), sizes.n_latent)).astype(dtype)
-        masks = draw_masks(sizes, len(cells), n_draws, dropout_rate, mask_rng, dtype)
+        eps = eps_rng.standard_normal((settings.n_draws, len(cells), sizes.n_latent)).astype(dtype)
+        masks = draw_masks(sizes, len(cells), settings.n_draws, settings.dropout_rate, mask_rng, dtype)
         value, cache, new_stats = loss(params, stats, batch, eps, masks, likelihood, kl_weight)
         if not np.isfinite(value.total).all():
             raise FloatingPointError(bad_weight(params, stats) or bad_tensor(cache, value))
-        adam_step(params, loss_backward(cache), state, **adam)
+        adam_step(params, loss_backward(cache), state, **settings.adam)
         stats = new_stats
         sums += [quantity.sum(dtype=float) for quantity in value]
     if bad := bad_weight(params, stats):
@@ -213,18 +188,21 @@ def fit(
         If the loss stops being finite; it names the first quantity that went wrong and carries the
         last good weights.
     """
-    adam = {"lr": lr, "epsilon": epsilon, "weight_decay": weight_decay}
-    settings = {
-        "kl_weight": kl_weight,
-        "kl_warmup_epochs": kl_warmup_epochs,
-        "n_draws": n_draws,
-        "dropout_rate": dropout_rate,
-        "max_epochs": max_epochs,
-        "batch_size": batch_size,
-        "patience": patience,
-        "min_delta": min_delta,
-    }
-    _require_usable_settings(settings | adam, params.sizes.n_layers)
+    settings = TrainSettings(
+        kl_weight,
+        kl_warmup_epochs,
+        n_draws,
+        dropout_rate,
+        max_epochs,
+        batch_size,
+        patience,
+        min_delta,
+        lr,
+        epsilon,
+        weight_decay,
+    )
+    if batch_size == 1 and params.encoder:
+        raise InputError("batch_size is 1: give at least 2 (batch norm has no variance of one cell)")
     _require_usable_data(x, params.sizes.n_genes)
     likelihood.require_support(stored_values(x))
     x = x if isinstance(x, np.ndarray) else x.tocsr()
@@ -233,6 +211,8 @@ def fit(
         train_cells, validation_cells = split_cells(x.shape[0], train_size, split_rng)
     else:
         train_cells = np.setdiff1d(np.arange(x.shape[0]), validation_cells)
+    if len(train_cells) < 2:
+        raise InputError(f"{len(train_cells)} of {x.shape[0]} cells are left to train on: give at least 2")
     if early_stopping and len(validation_cells) == 0:
         raise InputError("early stopping needs validation cells: lower train_size or switch it off")
 
@@ -242,27 +222,16 @@ def fit(
     records: list[dict[str, float]] = []
     with progress_bar(max_epochs, progress) as advance, np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(max_epochs):
-            warmth = min(1.0, epoch / kl_warmup_epochs) if kl_warmup_epochs else 1.0
+            weight = settings.kl_weight_in(epoch)
             batches = minibatches(train_cells, batch_size, shuffle_rng)
             try:
                 means, stats = train_epoch(
-                    params,
-                    stats,
-                    state,
-                    x,
-                    batches,
-                    likelihood,
-                    warmth * kl_weight,
-                    n_draws,
-                    dropout_rate,
-                    adam,
-                    eps_rng,
-                    mask_rng,
+                    params, stats, state, x, batches, likelihood, settings, weight, eps_rng, mask_rng
                 )
             except FloatingPointError as error:
                 message = f"training stopped in epoch {epoch + 1}: {error}; try a smaller lr"
                 raise NonFiniteLossError(message, Trained(*best, as_history(records))) from None
-            record = {"kl_weight": warmth * kl_weight, **named("train", means)}
+            record = {"kl_weight": weight, **named("train", means)}
             if len(validation_cells):
                 means = mean_loss(params, stats, x, validation_cells, likelihood, kl_weight)
                 record |= named("validation", means)
