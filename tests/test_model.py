@@ -1,10 +1,13 @@
 """The whole model: every parameter block against the complex step, the loss against its definition."""
 
+import math
+
 import numpy as np
 import pytest
 from oracles import STEP, assert_gradients
 from scipy import stats as scipy_stats
 
+from vae_np.elbo import Likelihood
 from vae_np.layers import dropout_mask
 from vae_np.model import (
     Params,
@@ -21,7 +24,22 @@ from vae_np.model import (
 from vae_np.model.heads import guard_log_var, guard_log_var_backward
 
 N, D, H, K = 6, 5, 4, 3
-LIKELIHOODS = {"gaussian": gaussian(0.7), "bernoulli": bernoulli()}
+
+
+def laplace():
+    """A third likelihood, as a user would write it: p(x|a) = exp(-|x - a|) / 2."""
+
+    def log_prob(x, a):
+        distance = np.where((x - a).real > 0, x - a, a - x)
+        return -(distance + math.log(2)).sum(axis=-1)
+
+    def backward(d_log_prob, x, a):
+        return d_log_prob[..., None] * np.sign((x - a).real)
+
+    return Likelihood(log_prob, backward, lambda a: a)
+
+
+LIKELIHOODS = {"gaussian": gaussian(0.7), "bernoulli": bernoulli(), "laplace": laplace()}
 
 
 def problem(rng, n_layers, n_draws, with_masks, dtype=np.float64):
