@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import signal
 import subprocess
 import sys
 
@@ -33,6 +35,7 @@ def folder(tmp_path_factory):
     hold_out(adata, "condition", "cell_type", "stimulated", "type 2").train.write_h5ad(folder / "no.h5ad")
     counts = anndata.AnnData(adata.layers["counts"], obs=adata.obs, var=adata.var, layers={"log": adata.X})
     counts.write_h5ad(folder / "counts.h5ad")
+    (folder / "text").write_text("no model")
     return folder
 
 
@@ -224,21 +227,22 @@ CALL = {
     "--predict": "type 2",
     "--max-epochs": "1",
 }
+MODEL = {"--model": "model.npz", "--max-epochs": None}
 
 
 @pytest.mark.parametrize(
     ("file", "changes", "message"),
     [
         ("none.h5ad", {}, "none.h5ad does not exist"),
-        ("", {}, "is a folder: give an .h5ad file"),
+        (".", {}, "is a folder: give an .h5ad file"),
         ("model.npz", {}, "is not a readable .h5ad file"),
         ("log.h5ad", {"--condition-key": "x"}, "no column 'x': the columns are 'cell_type', 'condition'"),
-        ("log.h5ad", {"--control": "x"}, "condition 'x' does not exist: the names are 'control', 'stim"),
+        ("log.h5ad", {"--control": "x"}, "'type 2' has no cell in condition 'x'"),
         ("log.h5ad", {"--stimulated": "x"}, "condition 'x' does not exist"),
         ("log.h5ad", {"--stimulated": "control"}, "both 'control'"),
         ("log.h5ad", {"--predict": "x"}, "cell type 'x' does not exist: the names are 'type 1', 'type 2'"),
-        ("log.h5ad", {"--predict": None}, "--predict is missing"),
-        ("log.h5ad", {"--condition-key": None}, "--condition-key is missing: needed unless --model is"),
+        ("log.h5ad", {"--predict": None}, "missing --predict: needed to predict"),
+        ("log.h5ad", {"--condition-key": None}, "missing --condition-key: needed unless --model is given"),
         ("log.h5ad", {"--normalize": ""}, "not all integers, they look log-normalized already"),
         ("counts.h5ad", {}, "raw counts (all values are integers) where log-normalized values belong"),
         ("log.h5ad", {"--layer": "x"}, "layer 'x' does not exist: the layers are counts"),
@@ -248,10 +252,14 @@ CALL = {
         ("log.h5ad", {"--max-epochs": "many"}, "'--max-epochs': 'many' is not a valid integer"),
         ("log.h5ad", {"--mode": "x"}, "'--mode': 'x' is not one of 'change', 'decode', 'sample'"),
         ("log.h5ad", {"--unknown": "x"}, "No such option"),
-        ("log.h5ad", {"--model": "none.npz"}, "model file none.npz does not exist"),
-        ("log.h5ad", {"--model": "log.h5ad"}, "is not a vae_np model file"),
+        ("log.h5ad", {"--model": "none.npz", "--max-epochs": None}, "model file none.npz does not exist"),
+        ("log.h5ad", {"--model": "text", "--max-epochs": None}, "is not a vae_np model file"),
+        ("log.h5ad", {"--model": "model.npz"}, "--max-epochs does not go with --model"),
         ("log.h5ad", {"--model": "model.npz", "--genes": "5"}, "--genes does not go with --model"),
-        ("log.h5ad", {"--model": "model.npz", "--condition-key": "y"}, "trained with 'condition'"),
+        ("log.h5ad", MODEL | {"--condition-key": "y"}, "--condition-key condition, but y is given"),
+        ("log.h5ad", MODEL | {"--layer": "log"}, "was trained with --layer X, but log is given"),
+        ("log.h5ad", {"--out": "log.h5ad"}, "--out is log.h5ad, which is also read"),
+        ("log.h5ad", MODEL | {"--out": "model.npz"}, "--out is model.npz, which is also read"),
         ("log.h5ad", {"--out": "."}, "is a folder: give a file name"),
         ("log.h5ad", {"--out": "no/out.h5ad"}, "does not exist: create it first"),
         ("log.h5ad", {"--out": "/proc/out.h5ad"}, "output folder /proc is not writable"),
@@ -259,14 +267,80 @@ CALL = {
 )
 def test_bad_calls_get_one_sentence(folder, model_file, monkeypatch, capsys, file, changes, message):
     monkeypatch.chdir(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
     flags = CALL | {"--out": "bad.h5ad"} | changes
     words = [word for flag, value in flags.items() if value is not None for word in (flag, value) if word]
-    assert main(["predict", str(folder / file), *words]) == 2
+    assert main(["predict", file, *words]) == 2
     errors = capsys.readouterr().err.splitlines()
     assert message in errors[-1]
     assert errors[-1].startswith("vae-np: ")
     assert len([line for line in errors if line.startswith("vae-np: ")]) == 1
-    assert not (folder / "bad.h5ad").exists()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_control_cells_alone_are_enough_for_a_trained_model(folder, model_file, tmp_path, capsys):
+    adata = anndata.read_h5ad(folder / "log.h5ad")
+    files = {"all": adata, "control": adata[adata.obs["condition"] == "control"]}
+    files["target"] = adata[adata.obs["cell_type"] == "type 2"]
+    cells = {}
+    for name, part in files.items():
+        part.copy().write_h5ad(tmp_path / f"{name}.h5ad")
+        out = tmp_path / f"{name}-out.h5ad"
+        arguments = ["predict", str(tmp_path / f"{name}.h5ad"), "--model", str(model_file[0]), *CONDITIONS]
+        assert main([*arguments, *TARGET, "--out", str(out), "--json"]) == 0
+        cells[name] = anndata.read_h5ad(out)
+    np.testing.assert_array_equal(cells["all"].X, cells["control"].X)
+    np.testing.assert_array_equal(cells["all"].X, cells["target"].X)
+    answers = [json.loads(line)["scores"] for line in capsys.readouterr().out.splitlines()]
+    # without stimulated cells no score; without other types no mean shift
+    assert [len({row["method"] for row in scores}) for scores in answers] == [3, 0, 2]
+    assert {row["seed"] for row in answers[0]} == {4}  # the model's
+
+
+def test_a_layer_is_remembered_by_the_model(folder, tmp_path, capsys):
+    model, out = str(tmp_path / "model"), str(tmp_path / "out.h5ad")
+    file = str(folder / "counts.h5ad")
+    assert main(["train", file, *KEYS, *SHORT, "--layer", "log", "--out", model]) == 0
+    assert main(["predict", file, "--model", model, *CONDITIONS, *TARGET, "--out", out]) == 0
+    assert main(["predict", file, "--model", model, "--normalize", *CONDITIONS, *TARGET, "--out", out]) == 2
+    assert "trained with --layer log, but X is given" in capsys.readouterr().err
+
+
+def test_output_that_is_closed_or_not_utf8_is_no_error(folder, tmp_path):
+    words = [
+        "predict",
+        folder / "log.h5ad",
+        *KEYS,
+        *CONDITIONS,
+        *TARGET,
+        *SHORT,
+        "--out",
+        tmp_path / "o.h5ad",
+    ]
+    command = [sys.executable, "-m", "vae_np", *map(str, words)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 0
+    assert "Error" not in errors
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert "no change" in result.stdout
+
+
+def test_an_interrupt_ends_with_one_line(folder, tmp_path):
+    out = tmp_path / "model.npz"
+    words = ["train", folder / "log.h5ad", *KEYS, "--max-epochs", 100000, "--out", out]
+    command = [sys.executable, "-m", "vae_np", *map(str, words)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert "training on 180 cells" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "vae-np: interrupted"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_genes_missing_from_the_file_are_listed(folder, model_file, tmp_path, capsys):
@@ -280,9 +354,9 @@ def test_genes_missing_from_the_file_are_listed(folder, model_file, tmp_path, ca
 def test_train_checks_its_hold_out_and_its_output(folder, capsys):
     file = str(folder / "log.h5ad")
     assert main(["train", file, *KEYS, *TARGET, "--out", str(folder / "m")]) == 2
-    assert "--stimulated is missing: needed to hold cells out" in capsys.readouterr().err
+    assert "missing --stimulated: needed to hold cells out" in capsys.readouterr().err
     assert main(["train", file, "--out", str(folder / "m")]) == 2
-    assert "--condition-key, --cell-type-key is missing" in capsys.readouterr().err
+    assert "missing --condition-key, --cell-type-key: needed to label" in capsys.readouterr().err
     assert main(["train", file, *KEYS]) == 2
     assert "Missing option '--out'" in capsys.readouterr().err
     assert not (folder / "m").exists()
@@ -290,9 +364,9 @@ def test_train_checks_its_hold_out_and_its_output(folder, capsys):
 
 def test_demo_says_when_it_cannot_write(tmp_path, capsys):
     (tmp_path / "file").touch()
-    for out in (tmp_path / "file", tmp_path / "no" / "folder"):
+    for out, message in ((tmp_path / "file", "is a file"), (tmp_path / "no" / "folder", "does not exist")):
         assert main(["demo", "--out", str(out)]) == 2
-        assert "cannot be made" in capsys.readouterr().err
+        assert message in capsys.readouterr().err
 
 
 def test_a_diverging_training_ends_with_one_line_and_no_file(folder, capsys, monkeypatch):

@@ -144,6 +144,14 @@ def test_gaussian_refuses_a_bad_variance(variance):
         elbo.gaussian(variance)
 
 
+def test_whole_numbers_are_data_too():
+    x, x_hat = np.array([[1, 2]]), np.array([[0, 2]])
+    expected = scipy_stats.norm(x_hat, np.sqrt(0.5)).logpdf(x).sum(axis=1)
+    np.testing.assert_allclose(elbo.gaussian_log_likelihood(x, x_hat, 0.5), expected, rtol=1e-13)
+    backward = elbo.gaussian_log_likelihood_backward(np.ones(1), x, x_hat, 1.5)
+    np.testing.assert_allclose(backward, [[2 / 3, 0]], rtol=1e-13)
+
+
 def test_monte_carlo_elbo_is_unbiased_and_its_backward_right(rng, q):
     mu, log_var = q
     x, x_hat, variance = rng.normal(size=(N, D)), rng.normal(size=(L, N, D)), 0.7

@@ -65,6 +65,18 @@ def test_means_and_variances_are_numpys(rng, kind):
     np.testing.assert_allclose(gene_variance(kind(x)), x.var(axis=0), rtol=1e-12)
 
 
+def test_entries_stored_twice_count_once_summed():
+    x = sparse.csr_matrix((np.array([1.5, 1.5, 2.0]), np.array([0, 0, 1]), np.array([0, 2, 3])))
+    taken = expression_matrix(cells(x))
+    np.testing.assert_allclose(gene_variance(taken), np.array([[3, 0], [0, 2.0]]).var(axis=0), rtol=1e-14)
+    assert x.nnz == 3  # the caller's matrix is left alone
+
+
+def test_float16_counts_do_not_overflow():
+    counts = np.full((2, 3), 30000, np.float16)
+    np.testing.assert_allclose(log_normalize(cells(counts)).X, np.log1p(10_000 / 3), rtol=1e-6)
+
+
 def test_chunks_cover_the_rows_in_order():
     rows = np.arange(2500)
     np.testing.assert_array_equal(np.concatenate([rows[c] for c in chunks(2500)]), rows)

@@ -63,10 +63,21 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     assert target.read_text() == "old"
     with whole_file(target) as temporary:
         temporary.write_text("new")
-        assert temporary.suffix == ".txt"
         assert target.read_text() == "old"
     assert target.read_text() == "new"
     assert [p.name for p in tmp_path.iterdir()] == ["out.txt"]
+
+
+def test_a_link_stays_and_a_long_name_works(tmp_path):
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "folder" / "target")
+    for path in (link, tmp_path / ("x" * 250)):
+        with whole_file(path) as temporary:
+            temporary.write_text("new")
+        assert path.read_text() == "new"
+    assert link.is_symlink()
+    assert [p.name for p in (tmp_path / "folder").iterdir()] == ["target"]
 
 
 def test_unwritable_places_are_named_before_the_work(tmp_path):
@@ -77,6 +88,8 @@ def test_unwritable_places_are_named_before_the_work(tmp_path):
         require_writable(tmp_path / "no" / "out.h5ad")
     with pytest.raises(InputError, match="does not exist"):
         require_writable(tmp_path / "file" / "out.h5ad")
+    with pytest.raises(InputError, match="is a device or a pipe"):
+        require_writable("/dev/null")
     with pytest.raises(InputError, match="not writable"):
         require_writable("/proc/out.h5ad")
     assert require_writable(tmp_path / "out.h5ad") == tmp_path / "out.h5ad"

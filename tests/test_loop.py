@@ -99,11 +99,11 @@ def test_kl_warm_up_rises_linearly_and_validation_keeps_the_full_weight(x):
     np.testing.assert_allclose(history["validation_total"], reconstruction + 0.8 * kl, rtol=1e-12)
 
 
-def test_early_stopping_counts_from_the_best_epoch():
+def test_early_stopping_counts_from_the_last_improvement():
     losses = [5.0, 4.0, 4.5, 3.99, 4.2, 4.1, 4.0]
     stopping = EarlyStopping(patience=3, min_delta=0.1)
-    improved = [stopping.improved(loss, epoch) for epoch, loss in enumerate(losses)]
-    assert improved == [True, True, False, False, False, False, False]
+    best = [stopping.is_best(loss, epoch) for epoch, loss in enumerate(losses)]
+    assert best == [True, True, False, True, False, False, False]  # min_delta is for stopping only
     assert [stopping.exhausted(epoch) for epoch in (3, 4)] == [False, True]
 
 
@@ -171,13 +171,16 @@ def test_the_first_bad_tensor_is_named_with_the_number_of_cells(x):
         ({"batch_size": 1}, "batch_size is 1: give at least 2 .batch norm"),
         ({"max_epochs": 0}, "max_epochs is 0"),
         ({"patience": 0}, "patience is 0"),
-        ({"lr": 0.0}, "lr is 0.0"),
+        ({"lr": 0.0}, "lr is 0: give a number above 0"),
         ({"lr": np.nan}, "lr is nan"),
         ({"epsilon": -1.0}, "epsilon"),
-        ({"dropout_rate": 1.0}, "dropout_rate is 1.0"),
+        ({"dropout_rate": 1.0}, "dropout_rate is 1: give a number below 1"),
         ({"kl_weight": -1.0}, "kl_weight"),
         ({"n_draws": 0}, "n_draws"),
         ({"weight_decay": np.nan}, "weight_decay"),
+        ({"max_epochs": 2.5}, "max_epochs is 2.5: give a whole number"),
+        ({"lr": "fast"}, "lr is 'fast': give a number"),
+        ({"kl_weight": np.inf}, "kl_weight is inf"),
     ],
 )
 def test_bad_settings_are_refused(x, settings, message):
@@ -186,12 +189,48 @@ def test_bad_settings_are_refused(x, settings, message):
 
 
 def test_bad_data_are_refused(x):
-    with pytest.raises(InputError, match="1 values that are NaN or infinite"):
+    with pytest.raises(InputError, match="x holds 1 NaN or infinite values"):
         train(np.where(x == x[3, 4], np.nan, x))
     with pytest.raises(InputError, match=r"shape \(150, 11\): the model takes \(n, 12\)"):
         train(x[:, 1:])
     with pytest.raises(InputError, match="1 of 150 cells are left to train on"):
         train(x, validation_cells=np.arange(1, 150))
+    for cells in ([-1, -2], [150], [0.5]):
+        with pytest.raises(InputError, match="validation_cells must be indices from 0 to 149, or a mask"):
+            train(x, validation_cells=np.array(cells))
+    with pytest.raises(InputError, match="x has 1 dimensions"):
+        train(x[0])
+    with pytest.raises(InputError, match="values of type complex128"):
+        train(x.astype(complex))
+
+
+def test_a_mask_chooses_the_same_validation_cells_as_indices(x):
+    mask = np.arange(150) % 7 == 0
+    by_mask, by_index = (train(x, validation_cells=v) for v in (mask, np.flatnonzero(mask)))
+    np.testing.assert_array_equal(by_mask.params.flat, by_index.params.flat)
+
+
+def test_a_loss_that_is_not_finite_in_validation_only_is_noticed(x):
+    spoiled = x.astype(np.float32)
+    spoiled[7] = 1e25  # its square overflows float32
+    with pytest.raises(NonFiniteLossError, match=r"in validation, .* is not finite in 1 of 3 cells"):
+        train(spoiled, dtype=np.float32, validation_cells=np.array([7, 8, 9]))
+
+
+def test_the_lowest_loss_is_kept_however_small_the_difference(x):
+    validation = np.arange(0, 150, 7)
+    trained = train(x, max_epochs=6, validation_cells=validation, min_delta=1e9)
+    again = mean_loss(trained.params, trained.stats, x, validation, gaussian(0.05), 1.0)
+    np.testing.assert_allclose(again[0], trained.history["validation_total"].min(), rtol=1e-13)
+
+
+def test_lists_and_every_sparse_format_are_taken(x):
+    x = np.maximum(x, 0)
+    expected = train(x, max_epochs=1).params.flat
+    rows, columns = (np.tile(index.ravel(), 2) for index in np.indices(x.shape))
+    doubled = sparse.coo_matrix((np.tile(x.ravel() / 2, 2), (rows, columns)))
+    for kind in (x.tolist(), sparse.lil_matrix(x), sparse.dok_array(x), doubled):
+        np.testing.assert_array_equal(train(kind, max_epochs=1).params.flat, expected)
 
 
 def test_bernoulli_data_lie_in_the_unit_interval(x):

@@ -1,5 +1,7 @@
 """Figures show the numbers they were given."""
 
+import io
+
 import numpy as np
 
 from vae_np.plots import latent_plot, reg_mean_plot
@@ -9,6 +11,7 @@ from vae_np.plots.latent import side_view
 def test_reg_mean_plot_shows_all_genes_and_names_those_that_change_most(rng):
     true, control = rng.random(50) * 3, rng.random(50) * 3
     figure = reg_mean_plot(true * 0.9, true, control, [f"g{i}" for i in range(50)], n_named=5)
+    figure.savefig(io.BytesIO())
     axes = figure.axes[0]
     at = [np.asarray(points.get_offsets()) for points in axes.collections]
     np.testing.assert_allclose(at[0], np.stack([true, control], axis=1))
@@ -17,6 +20,12 @@ def test_reg_mean_plot_shows_all_genes_and_names_those_that_change_most(rng):
     assert {text.get_text() for text in axes.texts} == {f"g{i}" for i in largest}
     heights = sorted(text.xyann[1] for text in axes.texts)
     assert np.diff(heights).min() > 0.1 * heights[-1]  # names do not cover each other
+
+
+def test_gene_names_are_not_formulas(rng):
+    true, control = rng.random(3), rng.random(3)
+    figure = reg_mean_plot(true, true, control, ["$x_{1$", "a_b", "c"])
+    figure.savefig(io.BytesIO())
 
 
 def test_latent_plot_draws_delta_horizontally(rng):

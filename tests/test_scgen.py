@@ -152,6 +152,16 @@ def test_new_cells_need_no_labels_and_genes_are_matched_by_name(model, train, rn
         model.encode(cells[:, 12:])
 
 
+def test_a_labeled_type_handed_in_stays_out_of_delta(adata):
+    model = ScGen(**SMALL).fit(adata, **KEYS, max_epochs=1)
+    cells = control(adata)
+    with pytest.warns(UserWarning, match="trained on 60 stimulated cells of 'type 2'"):
+        labeled, _ = model.predict(adata_to_predict=cells)
+    assert list(labeled.uns["vae_np"]["cell_types"]) == ["type 1", "type 3"]
+    unlabeled, _ = model.predict(adata_to_predict=anndata.AnnData(cells.X, var=cells.var))
+    assert list(unlabeled.uns["vae_np"]["cell_types"]) == ["type 1", "type 2", "type 3"]
+
+
 def test_a_leak_is_announced_and_does_not_enter_delta(adata, train):
     model = ScGen(**SMALL).fit(adata, **KEYS, max_epochs=2)
     with pytest.warns(UserWarning, match="trained on 60 stimulated cells of 'type 2'"):
@@ -259,6 +269,15 @@ def test_a_loaded_model_predicts_the_same(model, train, tmp_path, method):
     np.testing.assert_array_equal(predicted.X, expected.X)
 
 
+def test_numpy_numbers_are_settings_like_any_other(train, tmp_path):
+    numpy_numbers = {"n_hidden": np.int64(8), "kl_weight": np.float32(0.5), "seed": np.uint8(3)}
+    model = ScGen(**numpy_numbers, n_layers=1, n_latent=2, n_threads=np.int64(1), dtype=np.float32)
+    model.fit(train, **KEYS, max_epochs=np.int64(1))
+    model.save(tmp_path / "model")
+    assert ScGen.load(tmp_path / "model").settings == model.settings
+    assert model.params.flat.dtype == np.float32
+
+
 def test_a_model_file_holds_no_expression_values(model, tmp_path):
     model.save(tmp_path / "model.npz")
     with np.load(tmp_path / "model.npz", allow_pickle=False) as archive:
@@ -298,6 +317,10 @@ def test_foreign_and_damaged_model_files_are_refused(model, tmp_path):
     write("names.npz", header=encoded(condition_names=["a"]))
     write("settings.npz", header=encoded(settings={"n_hidden": 3}))
     write("z.npz", z=parts["z"][:5])
+    write("nan.npz", params=np.full_like(parts["params"], np.nan))
+    write("double.npz", params=parts["params"].astype(float))
+    write("version.npz", header=encoded(version=float("inf")))
+    write("numbers.npz", header=encoded(genes=list(range(40))))
     write("variance.npz", residual_variance=parts["residual_variance"][:5])
     for name, message in {
         "missing.npz": "does not exist",
@@ -315,6 +338,10 @@ def test_foreign_and_damaged_model_files_are_refused(model, tmp_path):
         "settings.npz": "its parts do not fit together",
         "z.npz": "its parts do not fit together",
         "variance.npz": "its parts do not fit together",
+        "nan.npz": "its parts do not fit together",
+        "double.npz": "its parts do not fit together",
+        "version.npz": "is not a vae_np model file, or it is damaged",
+        "numbers.npz": "its parts do not fit together",
     }.items():
         with pytest.raises(InputError, match=message):
             ScGen.load(tmp_path / name)
@@ -348,6 +375,9 @@ def test_an_untrained_model_says_so(train, tmp_path):
         ({"mode": "mean"}, "mode 'mean' is unknown"),
         ({"delta_method": "x"}, "delta_method 'x' is unknown"),
         ({"min_cells": 0}, "min_cells is 0"),
+        ({"min_cells": "3"}, "min_cells is '3': give a whole number"),
+        ({"seed": -1}, "seed is -1: give at least 0"),
+        ({"restrict_arithmetic_to": 5}, "restrict_arithmetic_to is 5: give names"),
         ({"min_cells": 1000}, "no cell type is left with 1000 cells"),
         ({"restrict_arithmetic_to": "type 9"}, "cell type 'type 9' does not exist"),
         ({"restrict_arithmetic_to": {"donor": ["d"]}}, "only 'cell_type', the cell_type_key"),
@@ -407,6 +437,10 @@ def test_fit_says_what_is_wrong(train):
         {"n_threads": 0},
         {"dtype": "float16"},
         {"seed": -1},
+        {"seed": 2**64},
+        {"seed": None},
+        {"n_latent": 8.5},
+        {"variance": "one"},
     ],
 )
 def test_bad_settings_are_refused(settings):
@@ -419,6 +453,12 @@ def test_decode_and_encode_check_shapes(model, train):
         model.decode(np.zeros((2, 3)))
     with pytest.raises(InputError, match=r"the cells have shape \(2, 3\): the model takes \(n, 40\)"):
         model.encode(np.zeros((2, 3)))
+    with pytest.raises(InputError, match="the matrix of cells holds 40 NaN or infinite values"):
+        model.encode(np.full((1, 40), np.nan))
+    with pytest.raises(InputError, match="values of type <U1"):
+        model.encode([["a"] * 40])
+    with pytest.raises(InputError, match="adata_to_predict is a ndarray: give an AnnData"):
+        model.predict(adata_to_predict=dense(train.X))
 
 
 def test_a_diverged_model_still_holds_its_last_good_weights(train):

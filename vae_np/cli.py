@@ -1,9 +1,10 @@
 """The command line: `vae-np demo`, `vae-np train`, `vae-np predict`.
 
-Exit status: 0 done, 2 bad usage or bad input, said in one line on stderr. Progress and remarks go to
-stderr, results to stdout; with --json stdout holds the JSON alone.
+Exit status: 0 done, 2 bad usage or bad input, said in one line on stderr, 130 interrupted. Progress
+and remarks go to stderr, results to stdout; with --json stdout holds the JSON alone.
 """
 
+import io
 import json
 import sys
 import warnings
@@ -19,7 +20,7 @@ from vae_np.errors import InputError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from vae_np.evaluate.held_out import Row
+    from vae_np.evaluate.held_out import Row, Split
     from vae_np.scgen.predictor import ScGen
 
 Options = dict[str, Any]
@@ -50,9 +51,9 @@ def options(*names: str) -> Callable[[Callable], Callable]:
         "genes": click.option(
             "--genes", type=click.IntRange(1), help="Keep this many genes of largest variance."
         ),
-        "max_epochs": click.option("--max-epochs", type=click.IntRange(1), default=100, show_default=True),
-        "batch_size": click.option("--batch-size", type=click.IntRange(2), default=32, show_default=True),
-        "seed": click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+        "max_epochs": click.option("--max-epochs", type=click.IntRange(1), help="[default: 100]"),
+        "batch_size": click.option("--batch-size", type=click.IntRange(2), help="[default: 32]"),
+        "seed": click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="[default: 0]"),
         "threads": click.option("--threads", type=click.IntRange(1), help="Threads of the matrix products."),
         "model": click.option("--model", type=path, help="Use this trained model instead of training."),
         "mode": click.option(
@@ -82,29 +83,67 @@ def options(*names: str) -> Callable[[Callable], Callable]:
     return decorate
 
 
+FLAGS = {"target": "--predict"}
+
+
+def flag(name: str) -> str:
+    """The spelling of an option on the command line."""
+    return FLAGS.get(name, "--" + name.replace("_", "-"))
+
+
 def require(given: Options, *names: str, reason: str) -> None:
     """Raise a usage error that names the missing options and says why they are needed."""
-    flags = {"target": "--predict"}
-    missing = [flags.get(n, "--" + n.replace("_", "-")) for n in names if given[n] is None]
+    missing = [flag(name) for name in names if given[name] is None]
     if missing:
-        raise click.UsageError(f"{', '.join(missing)} is missing: needed {reason}")
+        raise click.UsageError(f"missing {', '.join(missing)}: needed {reason}")
+
+
+def require_output(given: Options, *inputs: Path | None) -> None:
+    """Make sure, before the work, that the output can be written and replaces no input."""
+    from vae_np.data.writing import require_writable
+
+    out = require_writable(given["out"])
+    for path in inputs:
+        if path is not None and path.exists() and out.exists() and out.samefile(path):
+            raise InputError(f"--out is {path}, which is also read: give the output another name")
 
 
 # ----------------------------------------------------------------------------- steps of the way
 
 
 def read_cells(file: Path, given: Options) -> "AnnData":
-    """Read the file and bring log-normalized values into X."""
-    from vae_np.data.expression import expression_matrix, log_matrix, log_normalize
+    """Read the file; with --normalize, bring log-normalized values into X."""
+    from vae_np.data.expression import log_matrix, log_normalize
     from vae_np.data.reading import read_h5ad
 
     adata = read_h5ad(file)
     if given["normalize"]:
-        return log_normalize(adata, given["layer"])
-    log_matrix(adata, given["layer"])
-    if given["layer"] is not None:
-        adata.X = expression_matrix(adata, given["layer"])
+        adata = log_normalize(adata, given["layer"])
+        given["layer"] = None
+    else:
+        log_matrix(adata, given["layer"])
     return adata
+
+
+def load_model(given: Options) -> "ScGen":
+    """Load the model that --model names; what it already knows need not be given again."""
+    from vae_np.scgen.predictor import ScGen
+
+    for name in ("genes", "max_epochs", "batch_size"):
+        if given[name] is not None:
+            raise click.UsageError(f"{flag(name)} does not go with --model, which is trained already")
+    model = ScGen.load(given["model"])
+    for name in ("condition_key", "cell_type_key", "layer"):
+        own = getattr(model.fitted, name)
+        if given[name] is None and not (name == "layer" and given["normalize"]):
+            given[name] = own
+        if given[name] != own:
+            raise InputError(
+                f"the model was trained with {flag(name)} {own or 'X'}, but {given[name] or 'X'} is given"
+            )
+    if given["seed"] is None:
+        given["seed"] = model.settings.seed
+    return model
 
 
 def require_predictable(cells: "AnnData", given: Options) -> None:
@@ -115,31 +154,33 @@ def require_predictable(cells: "AnnData", given: Options) -> None:
     keys = given["condition_key"], given["cell_type_key"]
     names = given["control"], given["stimulated"]
     condition, cell_type = (labels(cells, key) for key in keys)
-    target, method = given["target"], given["delta_method"]
-    choose_cells(condition, cell_type, *names, target=target, method=method)
-    control_cells(cells, *keys, given["control"], target)
+    control_cells(cells, *keys, given["control"], given["target"])
+    choose_cells(condition, cell_type, *names, target=given["target"], method=given["delta_method"])
 
 
-def choose_genes(adata: "AnnData", given: Options) -> "AnnData":
-    """Keep the genes of largest variance in these (training) cells, if a number is given."""
+def choose_genes(split: "Split", given: Options) -> "Split":
+    """Keep the genes of largest variance in the training cells, if a number is given."""
     from vae_np.data.expression import select_genes
 
     if given["genes"] is None:
-        return adata
-    return adata[:, select_genes(adata, given["genes"])].copy()
+        return split
+    genes = select_genes(split.train, given["genes"], given["layer"])
+    return split._replace(train=split.train[:, genes].copy(), held_out=split.held_out[:, genes].copy())
 
 
 def train_model(adata: "AnnData", given: Options) -> "ScGen":
     """Train on all the cells that are given, and say how it went."""
     from vae_np.scgen.predictor import ScGen
 
+    given["seed"] = given["seed"] or 0
     remark(f"training on {adata.n_obs} cells x {adata.n_vars} genes")
     model = ScGen(seed=given["seed"], n_threads=given["threads"]).fit(
         adata,
         condition_key=given["condition_key"],
         cell_type_key=given["cell_type_key"],
-        max_epochs=given["max_epochs"],
-        batch_size=given["batch_size"],
+        layer=given["layer"],
+        max_epochs=given["max_epochs"] or 100,
+        batch_size=given["batch_size"] or 32,
     )
     losses = model.history["validation_total"]
     best = losses.argmin()
@@ -147,29 +188,28 @@ def train_model(adata: "AnnData", given: Options) -> "ScGen":
     return model
 
 
-def predict_and_score(
-    model: "ScGen", adata: "AnnData", held_out: "AnnData", given: Options
-) -> tuple["AnnData", list["Row"]]:
+def predict_and_score(model: "ScGen", split: "Split", given: Options) -> tuple["AnnData", list["Row"]]:
     """Predict the control cells of the target; score them where the stimulated ones were held out."""
-    from vae_np.evaluate.held_out import Split, score_held_out
+    from threadpoolctl import threadpool_limits
 
-    target, ctrl_key, stim_key = given["target"], given["control"], given["stimulated"]
-    settings = {"delta_method": given["delta_method"], "mode": given["mode"], "seed": given["seed"]}
-    predicted, _ = model.predict(ctrl_key, stim_key, target, clip=not given["no_clip"], **settings)
-    if held_out.n_obs == 0:
-        return predicted, []
-    with warnings.catch_warnings(action="ignore"):  # the first call has already warned
-        unclipped, _ = model.predict(ctrl_key, stim_key, target, clip=False, **settings)
-    rows = score_held_out(
-        unclipped,
-        Split(adata, held_out),
-        given["condition_key"],
-        given["cell_type_key"],
-        ctrl_key,
-        stim_key,
-        target,
-        given["seed"],
-    )
+    from vae_np.evaluate.held_out import score_held_out
+    from vae_np.scgen.cells import control_cells
+
+    names = given["control"], given["stimulated"]
+    keys = given["condition_key"], given["cell_type_key"]
+    is_control = control_cells(split.train, *keys, given["control"], given["target"])
+    settings = {
+        "adata_to_predict": split.train[is_control],  # of one type, which hence stays out of delta
+        "delta_method": given["delta_method"],
+        "mode": given["mode"],
+        "seed": given["seed"],
+    }
+    with threadpool_limits(given["threads"]):
+        predicted, _ = model.predict(*names, clip=not given["no_clip"], **settings)
+        if split.held_out.n_obs == 0:
+            return predicted, []
+        unclipped, _ = model.predict(*names, clip=False, **settings)
+    rows = score_held_out(unclipped, split, *keys, *names, given["target"], given["seed"], given["layer"])
     scores: dict[str, dict[str, float]] = {}
     for row in rows:
         scores.setdefault(row.method, {})[row.metric] = row.value
@@ -225,40 +265,51 @@ def program() -> None:
     help="Output folder.",
 )
 @click.option("--max-epochs", type=click.IntRange(1), default=40, show_default=True)
-@options("seed", "threads", "json")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads of the matrix products; for products this small more do not help.",
+)
+@options("seed", "json")
 def demo(**given: Any) -> None:  # noqa: ANN401 - click passes each option by its name
     """Simulate cells with a known truth, hide one type's stimulated cells, predict and score them.
 
     Writes scores.csv, predicted.h5ad and report.html.
     """
+    from vae_np.data.matrix import gene_mean
     from vae_np.data.simulate import simulate
     from vae_np.data.writing import require_writable
     from vae_np.evaluate.held_out import hold_out
     from vae_np.evaluate.report import write_report, write_scores
     from vae_np.plots import latent_plot, reg_mean_plot
 
-    out = given["out"]
-    try:
-        out.mkdir(exist_ok=True)
-    except OSError as error:
-        raise InputError(f"output folder {out} cannot be made: {error.strerror}") from error
-    files = [require_writable(out / name) for name in ("scores.csv", "predicted.h5ad", "report.html")]
     given |= {"condition_key": "condition", "cell_type_key": "cell_type", "target": DEMO_TARGET}
-    given |= {"control": "control", "stimulated": "stimulated", "batch_size": 32}
+    given |= {"control": "control", "stimulated": "stimulated", "batch_size": None, "layer": None}
     given |= {"mode": "change", "no_clip": False, "delta_method": "shared"}
+    out: Path = given["out"]
+    files = [out / name for name in ("scores.csv", "predicted.h5ad", "report.html")]
+    if out.is_dir():
+        for file in files:
+            require_writable(file)
+    else:
+        require_writable(out)
+        if out.exists():
+            raise InputError(f"output folder {out} is a file: give a folder")
 
-    cells = simulate(seed=given["seed"])
-    train, held_out = hold_out(cells, "condition", "cell_type", "stimulated", DEMO_TARGET)
+    cells = simulate(seed=given["seed"] or 0)
+    split = hold_out(cells, "condition", "cell_type", "stimulated", DEMO_TARGET)
+    train, held_out = split
     remark(f"simulated {cells.n_obs} cells; the {held_out.n_obs} stimulated {DEMO_TARGET} cells are hidden")
     model = train_model(train, given)
-    predicted, rows = predict_and_score(model, train, held_out, given)
+    predicted, rows = predict_and_score(model, split, given)
 
     is_control = (train.obs["condition"] == "control") & (train.obs["cell_type"] == DEMO_TARGET)
     control = train[is_control.to_numpy()]
-    true_mean, control_mean = (x.mean(axis=0).A1 for x in (held_out.X, control.X))
     figures = {
         "Predicted against true mean of each gene; the genes that change most are named.": reg_mean_plot(
-            predicted.X.mean(axis=0), true_mean, control_mean, predicted.var_names
+            gene_mean(predicted.X), gene_mean(held_out.X), gene_mean(control.X), predicted.var_names
         ),
         "Control cells, the same cells after the shift, and the real stimulated cells.": latent_plot(
             model.encode(train), model.encode(control), predicted.obsm["latent"], model.encode(held_out)
@@ -275,6 +326,7 @@ def demo(**given: Any) -> None:  # noqa: ANN401 - click passes each option by it
         "A model is of use where it beats both baselines: 'no change' returns the control cells, "
         "'mean shift' adds the mean change of the other types gene by gene.",
     ]
+    out.mkdir(exist_ok=True)
     write_scores(files[0], rows)
     write_cells(files[1], predicted)
     write_report(files[2], f"vae_np demo: predicted response of {DEMO_TARGET}", paragraphs, rows, figures)
@@ -295,26 +347,26 @@ def train(file: Path, **given: Any) -> None:  # noqa: ANN401
     With --predict and --stimulated, the stimulated cells of that type are left out, so that the model
     can predict them later without having seen them.
     """
-    from vae_np.data.writing import require_writable
-    from vae_np.evaluate.held_out import hold_out
+    from vae_np.evaluate.held_out import Split, hold_out
 
     require(given, "condition_key", "cell_type_key", reason="to label the training cells")
     if given["target"] is not None or given["stimulated"] is not None:
         require(given, "target", "stimulated", reason="to hold cells out")
-    require_writable(given["out"])
+    require_output(given, file)
     cells = read_cells(file, given)
+    split = Split(cells, cells[:0])
     if given["target"] is not None:
-        cells, held_out = hold_out(
-            cells, given["condition_key"], given["cell_type_key"], given["stimulated"], given["target"]
-        )
-        remark(f"left out: {held_out.n_obs} {given['stimulated']} cells of {given['target']}")
-    model = train_model(choose_genes(cells, given), given)
+        keys = given["condition_key"], given["cell_type_key"]
+        split = hold_out(cells, *keys, given["stimulated"], given["target"])
+        remark(f"left out: {split.held_out.n_obs} {given['stimulated']} cells of {given['target']}")
+    train_cells = choose_genes(split, given).train
+    model = train_model(train_cells, given)
     model.save(given["out"])
     losses = model.history["validation_total"]
     result = {
         "out": str(given["out"]),
-        "n_cells": cells.n_obs,
-        "n_genes": len(model.genes),
+        "n_cells": train_cells.n_obs,
+        "n_genes": train_cells.n_vars,
         "epochs": len(losses),
         "best_epoch": int(losses.argmin()) + 1,
         "validation_total": float(losses.min()),
@@ -333,32 +385,27 @@ def predict(file: Path, **given: Any) -> None:  # noqa: ANN401
     Trains first, unless --model is given; the stimulated cells of that type are then removed before
     training. Where FILE holds such cells, the prediction is scored against them, beside two baselines.
     """
-    from vae_np.data.writing import require_writable
-    from vae_np.evaluate.held_out import hold_out
-    from vae_np.scgen.predictor import ScGen
+    from vae_np.evaluate.held_out import Split, hold_out
+    from vae_np.scgen.cells import labels
 
     require(given, "control", "stimulated", "target", reason="to predict")
-    require_writable(given["out"])
-    if given["model"] is None:
-        require(given, "condition_key", "cell_type_key", reason="unless --model is given")
-    elif given["genes"] is not None:
-        raise click.UsageError("--genes does not go with --model: the model has its genes")
-    cells = read_cells(file, given)
+    require_output(given, file, given["model"])
     target, stim_key = given["target"], given["stimulated"]
     if given["model"] is not None:
-        model = ScGen.load(given["model"], adata=cells)
-        for key in ("condition_key", "cell_type_key"):
-            given[key] = given[key] or getattr(model.fitted, key)
-            if given[key] != getattr(model.fitted, key):
-                flag, own = "--" + key.replace("_", "-"), getattr(model.fitted, key)
-                raise InputError(f"{flag} is {given[key]!r}, but the model was trained with {own!r}")
-    train, held_out = hold_out(cells, given["condition_key"], given["cell_type_key"], stim_key, target)
+        model = load_model(given)
+    else:
+        require(given, "condition_key", "cell_type_key", reason="unless --model is given")
+    cells = read_cells(file, given)
     if given["model"] is None:
         require_predictable(cells, given)
-        remark(f"removed before training: {held_out.n_obs} {stim_key} cells of {target}")
-        train = choose_genes(train, given)
-        model = train_model(train, given)
-    predicted, rows = predict_and_score(model, train, held_out, given)
+    keys = given["condition_key"], given["cell_type_key"]
+    has_stimulated = stim_key in labels(cells, keys[0])
+    split = hold_out(cells, *keys, stim_key, target) if has_stimulated else Split(cells, cells[:0])
+    if given["model"] is None:
+        remark(f"removed before training: {split.held_out.n_obs} {stim_key} cells of {target}")
+        split = choose_genes(split, given)
+        model = train_model(split.train, given)
+    predicted, rows = predict_and_score(model, split, given)
     write_cells(given["out"], predicted)
     notes = predicted.uns["vae_np"]
     if given["as_json"]:
@@ -394,7 +441,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 done, 2 bad usage or bad input, 130 interrupted.
     """
-    from vae_np.train.diagnosis import NonFiniteLossError
+    said: set[str] = set()
 
     def one_line(
         message: Warning | str,
@@ -404,9 +451,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        remark(f"vae-np: warning: {message}")
+        if str(message) not in said:
+            said.add(str(message))
+            remark(f"vae-np: warning: {message}")
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without R² still shows the table
     with warnings.catch_warnings():
+        warnings.filterwarnings("always", category=UserWarning)
         warnings.showwarning = one_line
         try:
             return program.main(arguments, prog_name="vae-np", standalone_mode=False) or 0
@@ -414,12 +467,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             remark(error.format_message())
         except click.ClickException as error:
             remark(f"vae-np: {error.format_message()} (vae-np --help shows the usage)")
-        except (InputError, NonFiniteLossError) as error:
+        except InputError as error:
             remark(f"vae-np: {error}")
+        except SystemExit:  # how click and rich leave when nobody reads our output any more
+            return 0
         except OSError as error:
             remark(f"vae-np: {error.filename or 'a file'} could not be used: {error.strerror}")
-        except click.Abort:
-            remark("vae-np: interrupted, nothing was written")
+        except (click.Abort, KeyboardInterrupt):
+            remark("vae-np: interrupted")
             return 130
     return 2
 

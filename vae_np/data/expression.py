@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import sparse
 
-from vae_np.data.matrix import Matrix, gene_variance, stored_values
+from vae_np.data.matrix import Matrix, checked_matrix, gene_variance, stored_values
 from vae_np.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,23 +55,21 @@ def expression_matrix(adata: AnnData, layer: str | None = None) -> Matrix:
         raise InputError("X is empty: name the layer that holds the expression values")
     if 0 in x.shape:
         raise InputError(f"{where} has {x.shape[0]} cells and {x.shape[1]} genes: nothing to work on")
+    require_unique_genes(adata)
+    x = checked_matrix(x, where)
+    if negative := np.count_nonzero(stored_values(x) < 0):
+        raise InputError(f"{where} holds {negative} negative values: expression is not negative")
+    return x
+
+
+def require_unique_genes(adata: AnnData) -> None:
+    """Raise `InputError` if a gene name stands twice."""
     duplicated = adata.var_names[adata.var_names.duplicated()].unique()
     if len(duplicated):
         raise InputError(
             f"{len(duplicated)} gene names stand more than once, such as {duplicated[0]!r}: "
             "run adata.var_names_make_unique()"
         )
-    x = sparse.csr_matrix(x) if sparse.issparse(x) else np.asarray(x)
-    if x.dtype.kind not in "fiub":
-        raise InputError(f"{where} holds values of type {x.dtype}: it must hold real numbers")
-    stored = stored_values(x)
-    for name, bad in (("NaN or infinite", ~np.isfinite(stored)), ("negative", stored < 0)):
-        if bad.any():
-            raise InputError(
-                f"{where} holds {np.count_nonzero(bad)} {name} values: "
-                "expression must be finite and not negative"
-            )
-    return x
 
 
 def scale_of(x: Matrix) -> Literal["counts", "log"]:
@@ -100,8 +98,8 @@ def scale_of(x: Matrix) -> Literal["counts", "log"]:
     if stored.max() <= LARGEST_LOG:
         return "log"
     raise InputError(
-        f"X holds values up to {stored.max():.4g} that are not all integers: neither counts nor "
-        f"log-normalized values (at most {LARGEST_LOG:g}); start from the raw counts"
+        f"the values reach {stored.max():.4g} and are not all integers: neither counts nor "
+        f"log-normalized (at most {LARGEST_LOG:g}); start from the raw counts"
     )
 
 
@@ -127,8 +125,9 @@ def log_matrix(adata: AnnData, layer: str | None = None) -> Matrix:
     """
     x = expression_matrix(adata, layer)
     if stored_values(x).any() and scale_of(x) == "counts":
+        where = "X" if layer is None else f"layer {layer!r}"
         raise InputError(
-            "X holds raw counts (all values are integers) where log-normalized values belong: "
+            f"{where} holds raw counts (all values are integers) where log-normalized values belong: "
             "use vae_np.data.log_normalize(adata), or --normalize on the command line"
         )
     return x
@@ -162,7 +161,7 @@ def log_normalize(adata: AnnData, layer: str | None = None) -> AnnData:
             "the values to normalize are not all integers, they look log-normalized already: "
             "leave out log_normalize (on the command line: --normalize)"
         )
-    totals = np.asarray(counts.sum(axis=1), dtype=float).ravel()
+    totals = np.asarray(counts.sum(axis=1, dtype=float)).ravel()
     factors = np.divide(TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
     if sparse.issparse(counts):
         logs = sparse.diags_array(factors) @ counts

@@ -1,13 +1,51 @@
-"""A matrix of cells x genes, dense or CSR: rows made dense a chunk at a time, means and variances."""
+"""A matrix of cells x genes, dense or CSR: checked, made dense a chunk at a time, means and variances."""
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import sparse
 
+from vae_np.errors import InputError
+
 Matrix: TypeAlias = np.ndarray | sparse.csr_matrix | sparse.csr_array
 CHUNK = 1024
+
+
+def checked_matrix(x: Any, where: str = "x") -> Matrix:  # noqa: ANN401 - whatever comes in is checked
+    """Take anything like a matrix as a dense array or as CSR with each entry stored once.
+
+    Parameters
+    ----------
+    x
+        A dense or sparse matrix of real numbers.
+    where
+        What to call it in a message.
+
+    Returns
+    -------
+    np.ndarray or scipy.sparse.csr_matrix
+        Shape (n, d); the values are not copied unless they have to be.
+
+    Raises
+    ------
+    InputError
+        If it is no matrix, or a value is NaN, infinite or not a real number.
+    """
+    if sparse.issparse(x):
+        x = sparse.csr_matrix(x)
+        if not x.has_canonical_format:
+            x = x.copy()
+            x.sum_duplicates()
+    else:
+        x = np.asarray(x)
+    if x.ndim != 2:
+        raise InputError(f"{where} has {x.ndim} dimensions: give a matrix of cells x genes")
+    if x.dtype.kind not in "fiub":
+        raise InputError(f"{where} holds values of type {x.dtype}: it must hold real numbers")
+    if bad := np.count_nonzero(~np.isfinite(stored_values(x))):
+        raise InputError(f"{where} holds {bad} NaN or infinite values: remove or replace them")
+    return x
 
 
 def chunks(n_rows: int) -> Iterator[slice]:

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from vae_np.data.expression import log_normalize
-from vae_np.errors import InputError
+from vae_np.errors import real_number, whole_number
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -72,17 +72,14 @@ def simulate(
     import anndata
     import pandas as pd
 
-    least = {"n_cells": 2 * n_cell_types, "n_genes": 2, "n_cell_types": 1, "shift": 0}
-    least |= {"type_specific": 0, "dropout": 0}
-    given = {"n_cells": n_cells, "n_genes": n_genes, "n_cell_types": n_cell_types, "shift": shift}
-    given |= {"type_specific": type_specific, "dropout": dropout}
-    for name, bound in least.items():
-        if not given[name] >= bound:
-            raise InputError(f"{name} is {given[name]}: give at least {bound}")
-    if not dropout < 1:
-        raise InputError(f"dropout is {dropout}: give a number below 1")
-    if not library_size > 0:
-        raise InputError(f"library_size is {library_size}: give a number above 0")
+    n_cell_types = whole_number("n_cell_types", n_cell_types, least=1)
+    n_cells = whole_number("n_cells", n_cells, least=2 * n_cell_types)
+    n_genes = whole_number("n_genes", n_genes, least=2)
+    shift = real_number("shift", shift, least=0)
+    type_specific = real_number("type_specific", type_specific, least=0)
+    library_size = real_number("library_size", library_size, above=0)
+    dropout = real_number("dropout", dropout, least=0, below=1)
+    seed = whole_number("seed", seed, least=0)
 
     rng = np.random.default_rng(seed)
     responds = rng.random(n_genes) < RESPONDING_SHARE

@@ -25,11 +25,13 @@ def require_writable(path: str | Path) -> Path:
     Raises
     ------
     InputError
-        If the path is a folder, or its folder does not exist or refuses new files.
+        If the path is a folder or a device, or its folder does not exist or refuses new files.
     """
     path = Path(path)
     if path.is_dir():
         raise InputError(f"output {path} is a folder: give a file name")
+    if path.exists() and not path.is_file():
+        raise InputError(f"output {path} is a device or a pipe: give the name of a file")
     if not path.parent.is_dir():
         raise InputError(f"output folder {path.parent} does not exist: create it first")
     try:
@@ -51,15 +53,15 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        Where to write, with the suffix of `path`.
+        Where to write.
 
     Raises
     ------
     InputError
         As in `require_writable`.
     """
-    path = require_writable(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    path = require_writable(Path(path).resolve())  # a link stays, what it points to is replaced
+    handle, name = tempfile.mkstemp(prefix=".vae_np-", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:

@@ -16,8 +16,8 @@ from vae_np.elbo.likelihood import Likelihood
 
 def _in_dtype_of(x_hat: np.ndarray, variance: float | np.ndarray) -> np.ndarray:
     """Give the variance the dtype of the data; only a complex step in it may widen that."""
-    widened = np.result_type(x_hat, 1j) if np.iscomplexobj(variance) else x_hat.dtype
-    return np.asarray(variance, dtype=widened)
+    dtype = x_hat.dtype if x_hat.dtype.kind in "fc" else np.dtype(float)
+    return np.asarray(variance, np.result_type(dtype, 1j) if np.iscomplexobj(variance) else dtype)
 
 
 def gaussian_log_likelihood(x: np.ndarray, x_hat: np.ndarray, variance: float | np.ndarray) -> np.ndarray:

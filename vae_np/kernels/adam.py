@@ -2,11 +2,12 @@
 
 import math
 
-import numba
 import numpy as np
 
+from vae_np.kernels.jit import jit
 
-@numba.njit(cache=True, error_model="numpy")
+
+@jit
 def adam_update(
     theta: np.ndarray,
     grad: np.ndarray,

@@ -50,6 +50,7 @@ def reg_mean_plot(
             va="center",
             fontsize=9,
             annotation_clip=False,
+            parse_math=False,  # a gene may have a dollar sign in its name
             arrowprops={"arrowstyle": "-", "color": GRAY, "lw": 0.6, "shrinkB": 3},
         )
     axes.set(

@@ -3,7 +3,7 @@
 import numpy as np
 from anndata import AnnData
 
-from vae_np.data.expression import log_matrix
+from vae_np.data.expression import log_matrix, require_unique_genes
 from vae_np.data.matrix import Matrix
 from vae_np.errors import InputError
 from vae_np.scgen.arithmetic import require_known
@@ -78,7 +78,7 @@ def match_genes(adata: AnnData, genes: list[str]) -> np.ndarray:
     Parameters
     ----------
     adata
-        Its genes may be more, and in another order; their names are unique.
+        Its genes may be more, and in another order.
     genes
         The model's.
 
@@ -90,8 +90,9 @@ def match_genes(adata: AnnData, genes: list[str]) -> np.ndarray:
     Raises
     ------
     InputError
-        If a gene is missing; the message lists the first ones.
+        If a gene is missing (the message lists the first ones) or a name stands twice.
     """
+    require_unique_genes(adata)
     columns = adata.var_names.get_indexer(genes)
     missing = [gene for gene, column in zip(genes, columns, strict=True) if column < 0]
     if missing:

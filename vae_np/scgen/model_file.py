@@ -111,8 +111,8 @@ def read_model(path: str | Path) -> tuple[Settings, Fitted]:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"model file {path} does not exist")
-    damage = (ValueError, TypeError, LookupError, AttributeError, EOFError, OSError)
+        raise InputError(f"model file {path} does not exist, or is no file")
+    damage = (ValueError, TypeError, LookupError, AttributeError, EOFError, OSError, OverflowError)
     unreadable = (*damage, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -142,6 +142,11 @@ def _fitted(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fitted:
         raise ValueError("latent means and labels differ in number")
     if variance.shape != (sizes.n_genes,):
         raise ValueError("residual variances and genes differ in number")
+    if not (isinstance(genes, list) and all(isinstance(gene, str) for gene in genes)):
+        raise ValueError("gene names are not strings")
+    for name in ("params", "stats", "z"):
+        if arrays[name].dtype != settings["dtype"] or not np.isfinite(arrays[name]).all():
+            raise ValueError(f"{name} does not hold finite numbers of the model's dtype")
     return Fitted(
         Params(sizes, arrays["params"]),
         Stats(sizes, arrays["stats"]),

@@ -24,10 +24,10 @@ from anndata import AnnData
 from threadpoolctl import threadpool_limits
 
 from vae_np.data.expression import log_matrix
-from vae_np.data.matrix import Matrix, dense_rows
+from vae_np.data.matrix import Matrix, checked_matrix, dense_rows
 from vae_np.elbo.gaussian_likelihood import gaussian
 from vae_np.elbo.reparameterize import reparameterize
-from vae_np.errors import InputError
+from vae_np.errors import InputError, whole_number
 from vae_np.model.inference import expectation, posterior, residual_variance
 from vae_np.model.params import Params, Sizes, Stats, initialize
 from vae_np.scgen.arithmetic import DeltaMethod, Reference, perturbation
@@ -84,7 +84,7 @@ class ScGen:
         self.settings = Settings(
             n_hidden, n_latent, n_layers, dropout_rate, kl_weight, variance, seed, n_threads, dtype
         )
-        self._likelihood = gaussian(variance)
+        self._likelihood = gaussian(self.settings.variance)
         self._fitted: Fitted | None = None
         self._adata: AnnData | None = None
 
@@ -335,7 +335,9 @@ class ScGen:
             Predict the control cells of this type in the training data (or those given to `load`).
             Its stimulated cells, if there are any, do not enter delta.
         adata_to_predict
-            Predict these cells instead; they need no labels, and may be of a type never seen.
+            Predict these cells instead; they need no labels, and may be of a type never seen. If they
+            are labeled and all of one type, that type stays out of delta too; if they are of several
+            types, all training types enter, unless `restrict_arithmetic_to` says which.
         restrict_arithmetic_to
             Cell types to take delta from, as names or as ``{cell_type_key: names}``; None is all.
         delta_method
@@ -368,23 +370,26 @@ class ScGen:
             raise InputError("give one of celltype_to_predict and adata_to_predict, not both or none")
         if mode not in ("change", "decode", "sample"):
             raise InputError(f"mode {mode!r} is unknown: use 'change', 'decode' or 'sample'")
-        if min_cells < 1:
-            raise InputError(f"min_cells is {min_cells}: give at least 1")
-        delta_rng, noise_rng = np.random.default_rng(self.settings.seed if seed is None else seed).spawn(2)
+        min_cells = whole_number("min_cells", min_cells, least=1)
+        seed = self.settings.seed if seed is None else whole_number("seed", seed, least=0)
+        delta_rng, noise_rng = np.random.default_rng(seed).spawn(2)
+        target = celltype_to_predict
+        if adata_to_predict is not None:
+            target = self._only_type_of(adata_to_predict)
         shift, counts = perturbation(
             fitted.reference,
             ctrl_key,
             stim_key,
-            target=celltype_to_predict,
+            target=target,
             only_types=self._type_names(restrict_arithmetic_to),
             method=delta_method,
             min_cells=min_cells,
             rng=delta_rng,
         )
+        if target is not None:
+            self._warn_of_a_leak(stim_key, target)
         if adata_to_predict is None:
-            assert celltype_to_predict is not None
-            self._warn_of_a_leak(stim_key, celltype_to_predict)
-            adata_to_predict = self._cells_of(ctrl_key, celltype_to_predict)
+            adata_to_predict = self._cells_of(ctrl_key, str(celltype_to_predict))
 
         x = matched_matrix(adata_to_predict, fitted.genes, fitted.layer)
         z = self.encode(x)
@@ -413,6 +418,8 @@ class ScGen:
             "delta_method": delta_method,
             "mode": mode,
             "clip": clip,
+            "min_cells": min_cells,
+            "seed": seed,
             "cell_types": np.array(list(counts)),
             "n_control": np.array([n for n, _ in counts.values()]),
             "n_stimulated": np.array([n for _, n in counts.values()]),
@@ -474,11 +481,14 @@ class ScGen:
 
     def _posterior(self, cells: AnnData | Matrix) -> tuple[np.ndarray, np.ndarray]:
         fitted = self.fitted
-        x = matched_matrix(cells, fitted.genes, fitted.layer) if isinstance(cells, AnnData) else cells
-        if x.ndim != 2 or x.shape[1] != len(self.genes):
+        if isinstance(cells, AnnData):
+            x = matched_matrix(cells, fitted.genes, fitted.layer)
+        else:
+            x = checked_matrix(cells, "the matrix of cells")
+        if x.shape[1] != len(self.genes):
             raise InputError(f"the cells have shape {x.shape}: the model takes (n, {len(self.genes)})")
         with self._threads():
-            return posterior(self.params, self.stats, x if isinstance(x, np.ndarray) else x.tocsr())
+            return posterior(self.params, self.stats, x)
 
     def _type_names(
         self, restriction: str | Sequence[str] | Mapping[str, Sequence[str]] | None
@@ -493,7 +503,18 @@ class ScGen:
             restriction = restriction[self.fitted.cell_type_key]
         if restriction is None:
             return None
+        if not isinstance(restriction, str | Sequence | np.ndarray):
+            raise InputError(f"restrict_arithmetic_to is {restriction!r}: give names of cell types")
         return [restriction] if isinstance(restriction, str) else list(restriction)
+
+    def _only_type_of(self, cells: AnnData) -> str | None:
+        """Name the cell type of some cells, if they are labeled and all of one type."""
+        if not isinstance(cells, AnnData):
+            raise InputError(f"adata_to_predict is a {type(cells).__name__}: give an AnnData")
+        if self.fitted.cell_type_key not in cells.obs:
+            return None
+        types = cells.obs[self.fitted.cell_type_key].dropna().astype(str).unique()
+        return types[0] if len(types) == 1 else None
 
     def _cells_of(self, ctrl_key: str, cell_type: str) -> AnnData:
         """Control cells of a type in the AnnData that the model knows."""

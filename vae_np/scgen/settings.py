@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vae_np.errors import InputError
+from vae_np.errors import InputError, real_number, whole_number
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,19 @@ class Settings:
     dtype: str
 
     def __post_init__(self) -> None:
-        least = {"n_hidden": 1, "n_latent": 1, "n_layers": 0, "dropout_rate": 0, "kl_weight": 0, "seed": 0}
-        for name, bound in least.items():
-            if not bound <= getattr(self, name) < np.inf:
-                raise InputError(f"{name} is {getattr(self, name)}: give at least {bound}")
-        if not self.dropout_rate < 1:
-            raise InputError(f"dropout_rate is {self.dropout_rate}: give a number below 1")
-        if not 0 < self.variance < np.inf:
-            raise InputError(f"variance is {self.variance}: give a number above 0")
-        if self.n_threads is not None and self.n_threads < 1:
-            raise InputError(f"n_threads is {self.n_threads}: give at least 1, or None")
-        if self.dtype not in ("float32", "float64"):
+        checked = {
+            "n_hidden": whole_number("n_hidden", self.n_hidden, least=1),
+            "n_latent": whole_number("n_latent", self.n_latent, least=1),
+            "n_layers": whole_number("n_layers", self.n_layers, least=0),
+            "dropout_rate": real_number("dropout_rate", self.dropout_rate, least=0, below=1),
+            "kl_weight": real_number("kl_weight", self.kl_weight, least=0),
+            "variance": real_number("variance", self.variance, above=0),
+            "seed": whole_number("seed", self.seed, least=0),
+        }
+        if self.n_threads is not None:
+            checked["n_threads"] = whole_number("n_threads", self.n_threads, least=1)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)  # plain numbers, whatever kind was given
+        if self.dtype not in ("float32", "float64", np.float32, np.float64):
             raise InputError(f"dtype is {self.dtype!r}: use 'float32' or 'float64'")
+        object.__setattr__(self, "dtype", np.dtype(self.dtype).name)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from vae_np.errors import InputError
+from vae_np.errors import InputError, real_number
 from vae_np.layers.dropout import dropout_mask
 from vae_np.model.params import Sizes
 
@@ -33,13 +33,16 @@ def split_cells(n_cells: int, train_size: float, rng: np.random.Generator) -> tu
     InputError
         If `train_size` is outside (0, 1], or fewer than two cells would be left to train on.
     """
-    if not 0 < train_size <= 1:
+    if real_number("train_size", train_size, above=0) > 1:
         raise InputError(f"train_size is {train_size}: give a share above 0 and at most 1")
     n_train = math.ceil(train_size * n_cells)
     if train_size < 1:
         n_train = min(n_train, n_cells - 1)
     if n_train < 2:
-        raise InputError(f"{n_cells} cells leave {max(n_train, 0)} to train on: give at least 3 cells")
+        raise InputError(
+            f"train_size {train_size:g} of {n_cells} cells leaves {max(n_train, 0)} to train on: "
+            "give at least 3 cells, or a larger share"
+        )
     order = rng.permutation(n_cells)
     return np.sort(order[:n_train]), np.sort(order[n_train:])
 

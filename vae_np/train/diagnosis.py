@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from vae_np.errors import InputError
 from vae_np.model.params import Params, Stats
 from vae_np.model.vae import Loss, LossCache
 from vae_np.train.trained import Trained
 
 
-class NonFiniteLossError(ArithmeticError):
+class NonFiniteLossError(InputError, ArithmeticError):
     """Training met a loss that is not finite; `trained` holds the last good weights and the history."""
 
     def __init__(self, message: str, trained: Trained) -> None:

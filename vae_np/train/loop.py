@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vae_np.data.matrix import Matrix, chunks, dense_rows, stored_values
+from vae_np.data.matrix import Matrix, checked_matrix, chunks, dense_rows, stored_values
 from vae_np.elbo.likelihood import Likelihood
 from vae_np.errors import InputError
 from vae_np.model.params import Params, Stats
@@ -16,13 +16,20 @@ from vae_np.train.stopping import EarlyStopping
 from vae_np.train.trained import Trained, as_history, named
 
 
-def _require_usable_data(x: Matrix, n_genes: int) -> None:
-    if x.ndim != 2 or x.shape[1] != n_genes:
-        raise InputError(f"x has shape {x.shape}: the model takes (n, {n_genes})")
-    values = stored_values(x)
-    if not np.isfinite(values).all():
-        bad = np.count_nonzero(~np.isfinite(values))
-        raise InputError(f"x holds {bad} values that are NaN or infinite: remove or replace them")
+def _split(
+    n_cells: int, train_size: float, validation_cells: np.ndarray | None, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the training and of the validation cells, drawn or as given."""
+    if validation_cells is None:
+        return split_cells(n_cells, train_size, rng)
+    given = np.asarray(validation_cells)
+    chosen = np.flatnonzero(given) if given.dtype == bool and len(given) == n_cells else np.unique(given)
+    if chosen.size and (chosen.dtype.kind not in "iu" or chosen[0] < 0 or chosen[-1] >= n_cells):
+        raise InputError(f"validation_cells must be indices from 0 to {n_cells - 1}, or a mask")
+    train_cells = np.setdiff1d(np.arange(n_cells), chosen)
+    if len(train_cells) < 2:
+        raise InputError(f"{len(train_cells)} of {n_cells} cells are left to train on: give at least 2")
+    return train_cells, chosen.astype(int)
 
 
 def mean_loss(
@@ -49,13 +56,20 @@ def mean_loss(
     Returns
     -------
     np.ndarray
-        Shape (3,), nats per cell.
+        Shape (3,), nats per cell. Without the noise of z this is no bound on -log p(x).
+
+    Raises
+    ------
+    FloatingPointError
+        If a loss is not finite; the message names the first quantity that went wrong.
     """
     sums = np.zeros(3)
     for rows in chunks(len(cells)):
         batch = dense_rows(x, cells[rows], params.flat.dtype)
         no_noise = np.zeros((1, len(batch), params.sizes.n_latent), batch.dtype)
-        value, _, _ = loss(params, stats, batch, no_noise, None, likelihood, kl_weight, train=False)
+        value, cache, _ = loss(params, stats, batch, no_noise, None, likelihood, kl_weight, train=False)
+        if not np.isfinite(value.total).all():
+            raise FloatingPointError(f"in validation, {bad_tensor(cache, value)}")
         sums += [quantity.sum(dtype=float) for quantity in value]
     return sums / len(cells)
 
@@ -165,7 +179,7 @@ def fit(
     train_size
         Share of the cells to train on; the others validate.
     validation_cells
-        Indices of the cells to validate on, instead of a random share.
+        Indices, or a mask, of the cells to validate on, instead of a random share.
     early_stopping, patience, min_delta
         Whether, and after how many epochs without an improvement by more than `min_delta` nats in
         the validation loss, to stop.
@@ -185,8 +199,8 @@ def fit(
     InputError
         If a setting or `x` cannot be used.
     NonFiniteLossError
-        If the loss stops being finite; it names the first quantity that went wrong and carries the
-        last good weights.
+        If a loss is not finite, in training or in validation; it names the first quantity that went
+        wrong and carries the last good weights.
     """
     settings = TrainSettings(
         kl_weight,
@@ -201,43 +215,39 @@ def fit(
         epsilon,
         weight_decay,
     )
-    if batch_size == 1 and params.encoder:
+    if settings.batch_size == 1 and params.encoder:
         raise InputError("batch_size is 1: give at least 2 (batch norm has no variance of one cell)")
-    _require_usable_data(x, params.sizes.n_genes)
+    x = checked_matrix(x)
+    if x.shape[1] != params.sizes.n_genes:
+        raise InputError(f"x has shape {x.shape}: the model takes (n, {params.sizes.n_genes})")
     likelihood.require_support(stored_values(x))
-    x = x if isinstance(x, np.ndarray) else x.tocsr()
     split_rng, shuffle_rng, eps_rng, mask_rng = rng.spawn(4)
-    if validation_cells is None:
-        train_cells, validation_cells = split_cells(x.shape[0], train_size, split_rng)
-    else:
-        train_cells = np.setdiff1d(np.arange(x.shape[0]), validation_cells)
-    if len(train_cells) < 2:
-        raise InputError(f"{len(train_cells)} of {x.shape[0]} cells are left to train on: give at least 2")
+    train_cells, validation_cells = _split(x.shape[0], train_size, validation_cells, split_rng)
     if early_stopping and len(validation_cells) == 0:
         raise InputError("early stopping needs validation cells: lower train_size or switch it off")
 
     params, state = params.copy(), AdamState.zeros_like(params)
-    stopping = EarlyStopping(patience, min_delta)
+    stopping = EarlyStopping(settings.patience, settings.min_delta)
     best = (params.copy(), stats.copy())
     records: list[dict[str, float]] = []
-    with progress_bar(max_epochs, progress) as advance, np.errstate(over="ignore", invalid="ignore"):
-        for epoch in range(max_epochs):
+    with progress_bar(settings.max_epochs, progress) as advance, np.errstate(over="ignore", invalid="ignore"):
+        for epoch in range(settings.max_epochs):
             weight = settings.kl_weight_in(epoch)
-            batches = minibatches(train_cells, batch_size, shuffle_rng)
+            batches = minibatches(train_cells, settings.batch_size, shuffle_rng)
             try:
                 means, stats = train_epoch(
                     params, stats, state, x, batches, likelihood, settings, weight, eps_rng, mask_rng
                 )
+                record = {"kl_weight": weight, **named("train", means)}
+                if len(validation_cells):
+                    means = mean_loss(params, stats, x, validation_cells, likelihood, settings.kl_weight)
+                    record |= named("validation", means)
             except FloatingPointError as error:
                 message = f"training stopped in epoch {epoch + 1}: {error}; try a smaller lr"
                 raise NonFiniteLossError(message, Trained(*best, as_history(records))) from None
-            record = {"kl_weight": weight, **named("train", means)}
-            if len(validation_cells):
-                means = mean_loss(params, stats, x, validation_cells, likelihood, kl_weight)
-                record |= named("validation", means)
             records.append(record)
             advance(means[0])
-            if stopping.improved(means[0], epoch) or len(validation_cells) == 0:
+            if stopping.is_best(means[0], epoch) or len(validation_cells) == 0:
                 best = (params.copy(), stats.copy())
             if early_stopping and stopping.exhausted(epoch):
                 break

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from vae_np.errors import InputError
+from vae_np.errors import real_number, whole_number
 
 
 @dataclass(frozen=True)
@@ -30,25 +28,21 @@ class TrainSettings:
     weight_decay: float
 
     def __post_init__(self) -> None:
-        least = {
-            "max_epochs": 1,
-            "batch_size": 1,
-            "n_draws": 1,
-            "patience": 1,
-            "kl_warmup_epochs": 0,
-            "kl_weight": 0,
-            "min_delta": 0,
-            "weight_decay": 0,
-            "dropout_rate": 0,
+        checked = {
+            "kl_weight": real_number("kl_weight", self.kl_weight, least=0),
+            "kl_warmup_epochs": whole_number("kl_warmup_epochs", self.kl_warmup_epochs, least=0),
+            "n_draws": whole_number("n_draws", self.n_draws, least=1),
+            "dropout_rate": real_number("dropout_rate", self.dropout_rate, least=0, below=1),
+            "max_epochs": whole_number("max_epochs", self.max_epochs, least=1),
+            "batch_size": whole_number("batch_size", self.batch_size, least=1),
+            "patience": whole_number("patience", self.patience, least=1),
+            "min_delta": real_number("min_delta", self.min_delta, least=0),
+            "lr": real_number("lr", self.lr, above=0),
+            "epsilon": real_number("epsilon", self.epsilon, above=0),
+            "weight_decay": real_number("weight_decay", self.weight_decay, least=0),
         }
-        for name, bound in least.items():
-            if not bound <= getattr(self, name) < np.inf:
-                raise InputError(f"{name} is {getattr(self, name)}: give at least {bound}")
-        for name in ("lr", "epsilon"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise InputError(f"{name} is {getattr(self, name)}: give a number above 0")
-        if self.dropout_rate >= 1:
-            raise InputError(f"dropout_rate is {self.dropout_rate}: give a number below 1")
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)  # plain numbers, whatever kind was given
 
     @property
     def adam(self) -> dict[str, float]:

@@ -10,28 +10,31 @@ from dataclasses import dataclass
 
 @dataclass
 class EarlyStopping:
-    """Lowest loss so far and when it was seen.
+    """The lowest loss so far, and how long there has been no improvement worth waiting for.
 
     Attributes
     ----------
     patience
         Epochs without improvement after which training ends.
     min_delta
-        An improvement is a loss below the lowest one by more than this, in nats per cell.
+        An improvement is a loss below the last one that counted by more than this, in nats. It decides
+        when to stop; the best weights are those of the lowest loss, however small the difference.
     """
 
     patience: int
     min_delta: float = 0.0
-    best_loss: float = math.inf
-    best_epoch: int = -1
+    lowest: float = math.inf
+    improved_to: float = math.inf
+    improved_in: int = -1
 
-    def improved(self, loss: float, epoch: int) -> bool:
-        """Take in the loss of an epoch and say whether it is the new best."""
-        if not loss < self.best_loss - self.min_delta:
-            return False
-        self.best_loss, self.best_epoch = loss, epoch
-        return True
+    def is_best(self, loss: float, epoch: int) -> bool:
+        """Take in the loss of an epoch and say whether it is the lowest so far."""
+        if loss < self.improved_to - self.min_delta:
+            self.improved_to, self.improved_in = loss, epoch
+        is_lowest = loss < self.lowest
+        self.lowest = min(self.lowest, loss)
+        return is_lowest
 
     def exhausted(self, epoch: int) -> bool:
-        """Say whether `patience` epochs have passed since the best one."""
-        return epoch - self.best_epoch >= self.patience
+        """Say whether `patience` epochs have passed since the last improvement."""
+        return epoch - self.improved_in >= self.patience

@@ -17,9 +17,10 @@ class Trained(NamedTuple):
     history
         A vector with one entry an epoch for each of ``train_total, train_reconstruction, train_kl``
         (training mode, mean over the epoch's batches), ``validation_total,
-        validation_reconstruction, validation_kl`` (evaluation mode, z = mean; where there are
-        validation cells) in nats per cell, and ``kl_weight``. ``validation_total`` uses the full KL
-        weight from the first epoch on, so that epochs of a warm-up can be compared.
+        validation_reconstruction, validation_kl`` (where there are validation cells; evaluation mode,
+        z = mean, hence no bound on -log p(x)) in nats per cell, and ``kl_weight``.
+        ``validation_total`` uses the full KL weight from the first epoch on, so that epochs of a
+        warm-up can be compared.
     """
 
     params: Params

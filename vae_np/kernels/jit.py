@@ -1,0 +1,13 @@
+"""How kernels are compiled: on first use, kept on disk for the next process where that is possible."""
+
+from collections.abc import Callable
+
+import numba
+
+
+def jit(function: Callable) -> Callable:
+    """Compile a function of arrays and numbers; division by zero gives inf or NaN, as in NumPy."""
+    try:
+        return numba.njit(function, cache=True, error_model="numpy")
+    except RuntimeError:  # neither the package's folder nor the user's cache folder is writable
+        return numba.njit(function, error_model="numpy")
