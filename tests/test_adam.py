@@ -5,6 +5,7 @@ import pytest
 
 import vae_np
 from vae_np.kernels import adam as kernel
+from vae_np.kernels import jit
 from vae_np.model import Params, Sizes
 from vae_np.train import AdamState, adam_bias, adam_moments, adam_step, adam_update
 
@@ -41,6 +42,17 @@ def test_second_step_by_hand():
     first = 0.1 * 1 / (1 + 1e-8)
     second = 0.1 * (-0.11 / 0.19) / (np.sqrt(0.004999 / 0.001999) + 1e-8)
     np.testing.assert_allclose(theta, 1 - first - second, rtol=1e-13)
+
+
+def test_the_defaults_of_a_step_are_the_papers():
+    """The two steps by hand again, with lr 1e-3, betas 0.9 and 0.999 and epsilon 1e-8 left unsaid."""
+    params = Params(SIZES, np.ones(SIZES.n_params))
+    state = AdamState.zeros_like(params)
+    for g in (1.0, -2.0):
+        adam_step(params, Params(SIZES, np.full(SIZES.n_params, g)), state)
+    first = 1e-3 * 1 / (1 + 1e-8)
+    second = 1e-3 * (-0.11 / 0.19) / (np.sqrt(0.004999 / 0.001999) + 1e-8)
+    np.testing.assert_allclose(params.flat, 1 - first - second, rtol=1e-13)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
@@ -101,3 +113,19 @@ def test_the_switch_is_local_and_checked(rng, monkeypatch):
     assert called == ["numba"]
     with pytest.raises(ValueError, match="unknown"), vae_np.use("cuda"):
         pass
+
+
+def test_kernels_compile_where_no_cache_can_be_written(monkeypatch):
+    njit = jit.numba.njit
+
+    def without_a_cache(function, **settings):
+        if settings.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(function, **settings)
+
+    monkeypatch.setattr(jit.numba, "njit", without_a_cache)
+
+    def double(x):
+        return 2 * x
+
+    assert jit.jit(double)(3.0) == 6.0

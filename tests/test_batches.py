@@ -17,6 +17,15 @@ def test_split_takes_the_ceiling_and_leaves_a_validation_cell(rng, n, train_size
     np.testing.assert_array_equal(np.sort(np.concatenate([train, validation])), np.arange(n))
 
 
+def test_every_cell_is_equally_likely_to_validate():
+    hits = np.zeros(10)
+    for seed in range(400):
+        _, validation = split_cells(10, 0.9, np.random.default_rng(seed))
+        hits[validation] += 1
+    # one cell in ten a split: binomial with mean 40 and variance 400 x 0.1 x 0.9
+    assert (np.abs(hits - 40) < 4.892 * np.sqrt(36)).all()
+
+
 @pytest.mark.parametrize(("n", "train_size"), [(2, 0.9), (1, 1.0), (0, 0.9), (10, 0.1)])
 def test_split_refuses_fewer_than_two_training_cells(rng, n, train_size):
     with pytest.raises(InputError, match="to train on"):

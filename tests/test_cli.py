@@ -13,7 +13,9 @@ import pytest
 
 from vae_np import ScGen, simulate
 from vae_np.cli import main
+from vae_np.data import select_genes
 from vae_np.evaluate import hold_out
+from vae_np.scgen import predictor
 
 KEYS = ["--condition-key", "condition", "--cell-type-key", "cell_type"]
 CONDITIONS = ["--control", "control", "--stimulated", "stimulated"]
@@ -126,6 +128,7 @@ def test_counts_layers_genes_and_modes(folder, tmp_path, capsys):
         ("log", "log.h5ad", []),
         ("normalized", "counts.h5ad", ["--normalize"]),
         ("layer", "counts.h5ad", ["--layer", "log"]),
+        ("normalized layer", "log.h5ad", ["--normalize", "--layer", "counts"]),
         ("decode", "log.h5ad", ["--mode", "decode", "--no-clip", "--delta-method", "scgen"]),
         ("sample", "log.h5ad", ["--mode", "sample", "--threads", "1", "--batch-size", "64"]),
     ):
@@ -135,9 +138,74 @@ def test_counts_layers_genes_and_modes(folder, tmp_path, capsys):
     capsys.readouterr()
     np.testing.assert_array_equal(cells["log"].X, cells["normalized"].X)
     np.testing.assert_array_equal(cells["log"].X, cells["layer"].X)
+    np.testing.assert_array_equal(cells["log"].X, cells["normalized layer"].X)
     assert cells["log"].n_vars == 12
     assert cells["decode"].X.min() < 0 <= cells["sample"].X.min()
     assert cells["decode"].uns["vae_np"]["delta_method"] == "scgen"
+
+
+def test_unclipped_scores_and_the_counts_behind_delta_are_printed(folder, tmp_path, capsys):
+    adata = anndata.read_h5ad(folder / "log.h5ad")
+    is_stimulated = (adata.obs["condition"] == "stimulated") & (adata.obs["cell_type"] == "type 1")
+    adata = adata[(~is_stimulated | (is_stimulated.cumsum() > 8)).to_numpy()].copy()
+    adata.write_h5ad(tmp_path / "fewer.h5ad")
+    words = [*KEYS, *CONDITIONS, *TARGET, *SHORT, "--mode", "decode", "--json"]
+    assert main(["predict", str(tmp_path / "fewer.h5ad"), *words, "--out", str(tmp_path / "out.h5ad")]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [(d["n_control"], d["n_stimulated"]) for d in answer["delta_from"]] == [(30, 22), (30, 30)]
+
+    split = hold_out(adata, "condition", "cell_type", "stimulated", "type 2")
+    model = ScGen(seed=4).fit(split.train, condition_key="condition", cell_type_key="cell_type", max_epochs=2)
+    plain, _ = model.predict(celltype_to_predict="type 2", mode="decode", clip=False)
+    assert plain.X.min() < 0  # otherwise clipped and unclipped could not be told apart
+    mse = ((plain.X.mean(axis=0) - split.held_out.X.toarray().mean(axis=0)) ** 2).mean()
+    scores = {(s["method"], s["metric"]): s["value"] for s in answer["scores"]}
+    np.testing.assert_allclose(scores["scgen", "mse_unclipped"], mse, rtol=1e-4)
+
+
+def test_train_hands_its_options_on_and_names_the_best_epoch(folder, tmp_path, capsys, monkeypatch):
+    given, asked = {}, []
+    fit, limits = predictor.fit, predictor.threadpool_limits
+
+    def spy_on_fit(*arguments, **settings):
+        given.update(settings)
+        return fit(*arguments, **settings)._replace(history={"validation_total": np.array([3.0, 1.0, 2.0])})
+
+    def spy_on_limits(n_threads):
+        asked.append(n_threads)
+        return limits(n_threads)
+
+    monkeypatch.setattr(predictor, "fit", spy_on_fit)
+    monkeypatch.setattr(predictor, "threadpool_limits", spy_on_limits)
+    words = [*KEYS, "--max-epochs", "3", "--batch-size", "17", "--threads", "1", "--json"]
+    assert main(["train", str(folder / "log.h5ad"), *words, "--out", str(tmp_path / "model")]) == 0
+    assert (given["max_epochs"], given["batch_size"], set(asked)) == (3, 17, {1})
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["epochs"], answer["best_epoch"], answer["validation_total"]) == (3, 2, 1.0)
+
+
+def test_genes_are_chosen_on_the_training_cells_alone(folder, tmp_path):
+    adata = anndata.read_h5ad(folder / "log.h5ad")
+    held_out = ((adata.obs["condition"] == "stimulated") & (adata.obs["cell_type"] == "type 2")).to_numpy()
+    names = select_genes(adata[~held_out], 12)
+    adata.X = adata.X.toarray()
+    dull = np.flatnonzero(~adata.var_names.isin(names))[:3]
+    adata.X[np.ix_(np.flatnonzero(held_out)[::2], dull)] = 19.5  # would be chosen, were these cells seen
+    adata.write_h5ad(tmp_path / "cells.h5ad")
+    words = [*KEYS, *CONDITIONS, *TARGET, "--genes", "12", "--max-epochs", "1"]
+    out = tmp_path / "out.h5ad"
+    assert main(["predict", str(tmp_path / "cells.h5ad"), *words, "--out", str(out)]) == 0
+    assert list(anndata.read_h5ad(out).var_names) == names
+
+
+def test_the_seed_rules_the_samples_of_a_loaded_model(folder, model_file, tmp_path):
+    words = ["--model", str(model_file[0]), *CONDITIONS, *TARGET, "--mode", "sample"]
+    cells = []
+    for seed in "12":
+        out = tmp_path / f"{seed}.h5ad"
+        assert main(["predict", str(folder / "log.h5ad"), *words, "--seed", seed, "--out", str(out)]) == 0
+        cells.append(anndata.read_h5ad(out).X)
+    assert not np.array_equal(*cells)
 
 
 def test_demo_writes_its_layout(tmp_path):
@@ -256,8 +324,16 @@ MODEL = {"--model": "model.npz", "--max-epochs": None}
         ("log.h5ad", {"--model": "text", "--max-epochs": None}, "is not a vae_np model file"),
         ("log.h5ad", {"--model": "model.npz"}, "--max-epochs does not go with --model"),
         ("log.h5ad", {"--model": "model.npz", "--genes": "5"}, "--genes does not go with --model"),
-        ("log.h5ad", MODEL | {"--condition-key": "y"}, "--condition-key condition, but y is given"),
-        ("log.h5ad", MODEL | {"--layer": "log"}, "was trained with --layer X, but log is given"),
+        (
+            "log.h5ad",
+            MODEL | {"--condition-key": "y"},
+            "--condition-key is y, but the model was trained with condition",
+        ),
+        (
+            "log.h5ad",
+            MODEL | {"--layer": "log"},
+            "the model was trained on X, but the values are in layer 'log'",
+        ),
         ("log.h5ad", {"--out": "log.h5ad"}, "--out is log.h5ad, which is also read"),
         ("log.h5ad", MODEL | {"--out": "model.npz"}, "--out is model.npz, which is also read"),
         ("log.h5ad", {"--out": "."}, "is a folder: give a file name"),
@@ -275,6 +351,7 @@ def test_bad_calls_get_one_sentence(folder, model_file, monkeypatch, capsys, fil
     assert message in errors[-1]
     assert errors[-1].startswith("vae-np: ")
     assert len([line for line in errors if line.startswith("vae-np: ")]) == 1
+    assert not any(line.startswith("training on") for line in errors)  # found before the work
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -303,7 +380,7 @@ def test_a_layer_is_remembered_by_the_model(folder, tmp_path, capsys):
     assert main(["train", file, *KEYS, *SHORT, "--layer", "log", "--out", model]) == 0
     assert main(["predict", file, "--model", model, *CONDITIONS, *TARGET, "--out", out]) == 0
     assert main(["predict", file, "--model", model, "--normalize", *CONDITIONS, *TARGET, "--out", out]) == 2
-    assert "trained with --layer log, but X is given" in capsys.readouterr().err
+    assert "the model was trained on layer 'log', but the values are in X" in capsys.readouterr().err
 
 
 def test_output_that_is_closed_or_not_utf8_is_no_error(folder, tmp_path):
@@ -370,8 +447,6 @@ def test_demo_says_when_it_cannot_write(tmp_path, capsys):
 
 
 def test_a_diverging_training_ends_with_one_line_and_no_file(folder, capsys, monkeypatch):
-    from vae_np.scgen import predictor
-
     fit = predictor.fit
     monkeypatch.setattr(predictor, "fit", lambda *a, **k: fit(*a, **(k | {"lr": 1e35, "epsilon": 1e-8})))
     out = folder / "diverged.npz"

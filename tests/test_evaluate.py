@@ -80,6 +80,12 @@ def test_mean_shift_is_the_balanced_delta_in_expression_space(rng, kind):
         mean_shift(kind(x), conditions, types, "0", "1", target="c", min_cells=13)
 
 
+def test_mean_shift_wants_ten_cells_a_type(rng):
+    types, conditions = np.repeat(list("abc"), 24), np.tile(np.repeat(["0", "1"], [9, 15]), 3)
+    with pytest.raises(InputError, match="has 10 cells"):
+        mean_shift(rng.random((72, 4)), conditions, types, "0", "1", target="c")
+
+
 def test_hold_out_takes_the_targets_stimulated_cells_and_nothing_else():
     adata = simulate(120, 20, 3)
     split = hold_out(adata, "condition", "cell_type", "stimulated", "type 2")
@@ -115,6 +121,40 @@ def test_held_out_scores_name_every_method_clipped_and_not():
     assert values["no_change", "mse"] == values["no_change", "mse_unclipped"]
 
 
+@pytest.mark.parametrize("layer", [None, "log"])
+def test_held_out_scores_are_their_definitions(rng, layer):
+    adata = simulate(240, 150, 3)
+    log = adata.X.toarray()
+    if layer is not None:
+        adata.layers[layer], adata.X = adata.X, adata.X * 0.5
+    of = {
+        (t, c): log[((adata.obs["cell_type"] == t) & (adata.obs["condition"] == c)).to_numpy()]
+        for t in ("type 1", "type 2", "type 3")
+        for c in ("control", "stimulated")
+    }
+    control, true = of["type 2", "control"], of["type 2", "stimulated"]
+    changes = [of[t, "stimulated"].mean(axis=0) - of[t, "control"].mean(axis=0) for t in ("type 1", "type 3")]
+    split = hold_out(adata, "condition", "cell_type", "stimulated", "type 2")
+    predicted = split.train[(split.train.obs["cell_type"] == "type 2").to_numpy()].copy()
+    predicted.X = control + rng.normal(size=150)
+    keys = ("condition", "cell_type", "control", "stimulated", "type 2")
+    rows = score_held_out(predicted, split, *keys, seed=0, layer=layer)
+    values = {(row.method, row.metric): row.value for row in rows}
+
+    statistic = [abs(scipy_stats.ranksums(true[:, g], control[:, g]).statistic) for g in range(150)]
+    top = np.argsort(-np.array(statistic), kind="stable")[:100]
+    c, t = control.mean(axis=0), true.mean(axis=0)
+    methods = {"scgen": predicted.X, "no_change": control, "mean_shift": control + np.mean(changes, axis=0)}
+    for method, cells in methods.items():
+        p = cells.mean(axis=0)
+        expected = {"mse": ((p - t) ** 2).mean(), "r2_mean_deg100": np.corrcoef(p[top], t[top])[0, 1] ** 2}
+        if method != "no_change":  # a constant has no correlation
+            expected["pearson_delta"] = np.corrcoef(p - c, t - c)[0, 1]
+        for metric, value in expected.items():
+            # means of 40 float32 values here, in float64 there; the differences cost a digit or two
+            np.testing.assert_allclose(values[method, f"{metric}_unclipped"], value, rtol=1e-4)
+
+
 ROWS = [
     Row("a, <b>", 0, "scgen", "r2_mean", 0.5),
     Row("a, <b>", 0, "no_change", "r2_mean", 0.25),
@@ -127,6 +167,21 @@ def test_the_table_has_a_dash_where_a_score_is_not_defined():
     assert first[:2] == ["scGen", "0.500"]
     assert second[1] == first[2] == "–"
     assert third[:2] == ["no change", "0.250"]
+
+
+def test_the_table_shows_the_clipped_scores_its_heading_names():
+    metrics = ["r2_mean", "r2_mean_deg100", "r2_var", "r2_var_deg100", "pearson_delta", "mse"]
+    rows = [Row("a", 0, "scgen", metric, i) for i, metric in enumerate(metrics)]
+    rows += [Row("a", 0, "scgen", f"{metric}_unclipped", 50 + i) for i, metric in enumerate(metrics)]
+    heading, scgen, *_ = table(rows)
+    assert dict(zip(heading, scgen, strict=True)) == {
+        "method": "scGen",
+        "R² means": "0.000",
+        "R² top 100": "1.000",
+        "r of change": "4.000",
+        "R² variances": "2.000",
+        "MSE": "5.000",
+    }
 
 
 def test_scores_are_written_as_csv_that_reads_back(tmp_path):
@@ -142,10 +197,12 @@ def test_the_report_is_one_page_and_escapes_names(tmp_path):
 
     mean = np.arange(3.0)
     figure = reg_mean_plot(mean, mean + 1, mean, ["g<0>", "g1", "g2"])
-    write_report(tmp_path / "report.html", "<b>title</b>", ["1 < 2 & 3"], ROWS, {"a <caption>": figure})
+    captioned = {'a <caption> "x"': figure}
+    write_report(tmp_path / "report.html", "<b>title</b>", ["1 < 2 & 3"], ROWS, captioned)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;title&lt;/b&gt;" in page
     assert "1 &lt; 2 &amp; 3" in page
-    assert "a &lt;caption&gt;" in page
+    assert page.count("a &lt;caption&gt; &quot;x&quot;") == 2  # below the figure and in its alt text
+    assert "<caption>" not in page
     assert "data:image/png;base64," in page
     assert "http" not in page

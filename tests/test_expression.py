@@ -65,6 +65,15 @@ def test_means_and_variances_are_numpys(rng, kind):
     np.testing.assert_allclose(gene_variance(kind(x)), x.var(axis=0), rtol=1e-12)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_float32_means_and_variances_are_taken_in_float64(rng, kind):
+    x = (1000 + rng.random((5000, 3))).astype(np.float32)
+    double = x.astype(float)
+    np.testing.assert_allclose(gene_mean(kind(x)), double.mean(axis=0), rtol=1e-12)
+    # squares of 1e6 around a variance of 1/12: of float64's sixteen digits seven are lost
+    np.testing.assert_allclose(gene_variance(kind(x)), double.var(axis=0), rtol=1e-6)
+
+
 def test_entries_stored_twice_count_once_summed():
     x = sparse.csr_matrix((np.array([1.5, 1.5, 2.0]), np.array([0, 0, 1]), np.array([0, 2, 3])))
     taken = expression_matrix(cells(x))
@@ -93,6 +102,12 @@ def test_counts_and_logarithms_are_told_apart(counts):
     with pytest.raises(InputError, match="not all integers, they look log-normalized already"):
         log_normalize(cells(np.log1p(counts)))
     assert not log_matrix(cells(np.zeros((2, 3)))).any()
+
+
+def test_the_largest_logarithm_is_20():
+    assert scale_of(np.array([[20.0, 0.5]])) == "log"
+    with pytest.raises(InputError, match="neither counts nor"):
+        scale_of(np.array([[20.5, 0.5]]))
 
 
 def nan(x):

@@ -1,5 +1,7 @@
 """Reading and writing: clear words for what cannot be read, whole files or none."""
 
+import os
+
 import anndata
 import numpy as np
 import pytest
@@ -40,6 +42,16 @@ def test_what_cannot_be_read_is_named(tmp_path):
             read_h5ad(tmp_path / name)
 
 
+def test_a_file_without_permission_is_named(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "cells.h5ad").touch()
+    monkeypatch.setattr(anndata, "read_h5ad", refuse)  # root may read everything
+    with pytest.raises(InputError, match=r"cells\.h5ad cannot be read: Permission denied"):
+        read_h5ad(tmp_path / "cells.h5ad")
+
+
 def test_an_hdf5_file_that_is_no_anndata_is_named(tmp_path):
     import h5py
 
@@ -66,6 +78,28 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
         assert target.read_text() == "old"
     assert target.read_text() == "new"
     assert [p.name for p in tmp_path.iterdir()] == ["out.txt"]
+
+
+def test_who_has_the_old_file_open_keeps_reading_it(tmp_path):
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+    with target.open() as reader:
+        with whole_file(target) as temporary:
+            temporary.write_text("new")
+        assert reader.read() == "old"
+    assert target.read_text() == "new"
+
+
+def test_new_files_have_the_usual_mode_and_the_umask_stays(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with whole_file(tmp_path / "out") as temporary:
+            temporary.touch()
+        (tmp_path / "plain").touch()
+    finally:
+        after = os.umask(before)
+    assert after == 0o027
+    assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_a_link_stays_and_a_long_name_works(tmp_path):

@@ -1,12 +1,16 @@
 """The training loop: it learns, repeats itself to the bit, keeps the best epoch, and stops on nonsense."""
 
+import inspect
+
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy import stats as scipy_stats
 
 from vae_np.errors import InputError
 from vae_np.model import Sizes, bernoulli, gaussian, initialize, loss
-from vae_np.train import NonFiniteLossError, fit, mean_loss
+from vae_np.train import NonFiniteLossError, fit, loop, mean_loss, minibatches
+from vae_np.train.diagnosis import bad_tensor
 from vae_np.train.stopping import EarlyStopping
 
 SIZES = Sizes(n_genes=12, n_hidden=16, n_latent=2, n_layers=1)
@@ -25,10 +29,10 @@ def start(dtype=np.float64, sizes=SIZES):
     return initialize(sizes, np.random.default_rng(1), dtype)
 
 
-def train(x, likelihood=None, dtype=np.float64, sizes=SIZES, **settings):
+def train(x, likelihood=None, dtype=np.float64, sizes=SIZES, seed=2, **settings):
     settings = {"max_epochs": 12, "batch_size": 16, "lr": 0.01, "early_stopping": False} | settings
     params, stats = start(dtype, sizes)
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(seed)
     return fit(params, stats, x, likelihood or gaussian(0.05), rng=rng, **settings)
 
 
@@ -67,6 +71,63 @@ def test_one_seed_one_result_to_the_bit_dense_or_sparse(x, dtype):
     assert first.params.flat.dtype == first.stats.flat.dtype == dtype
 
 
+def test_the_seed_matters(x):
+    first, second = (train(x, seed=seed, max_epochs=1) for seed in (2, 3))
+    assert not np.array_equal(first.params.flat, second.params.flat)
+
+
+def test_changing_a_setting_leaves_the_batches_as_they_are(x, monkeypatch):
+    def epochs(**settings):
+        seen = []
+
+        def spy(*arguments):
+            seen.append(minibatches(*arguments))
+            return seen[-1]
+
+        monkeypatch.setattr(loop, "minibatches", spy)
+        train(x, max_epochs=3, **settings)
+        return [np.concatenate(batches) for batches in seen]
+
+    np.testing.assert_array_equal(epochs(), epochs(n_draws=3, dropout_rate=0.5))
+
+
+def test_the_noise_is_standard_normal_and_the_masks_drop_their_share(x, monkeypatch):
+    noise, dropped = [], []
+
+    def spy(params, stats, batch, eps, masks, *rest, **settings):
+        if masks is not None:  # validation has none
+            noise.append(eps.ravel())
+            dropped.extend(mask.ravel() == 0 for mask in masks)
+        return loss(params, stats, batch, eps, masks, *rest, **settings)
+
+    monkeypatch.setattr(loop, "loss", spy)
+    train(x, max_epochs=20, dropout_rate=0.3)
+    noise, dropped = np.concatenate(noise), np.concatenate(dropped)
+    # by the inequality of Dvoretzky, Kiefer and Wolfowitz a false alarm in a million
+    bound = np.sqrt(np.log(2 / 1e-6) / (2 * noise.size))
+    assert scipy_stats.kstest(noise, "norm").statistic < bound
+    assert abs(dropped.mean() - 0.3) < 4.892 * np.sqrt(0.3 * 0.7 / dropped.size)
+
+
+def test_weight_decay_and_epsilon_reach_adam(x):
+    before = start()[0].flat
+    one_step = {"train_size": 1.0, "batch_size": 500, "max_epochs": 1, "lr": 0.01}
+    decayed = train(x, weight_decay=1e12, **one_step).params.flat
+    moved = before != 0  # there the gradient is all decay, so the first step is lr times its sign
+    np.testing.assert_allclose((decayed - before)[moved], -0.01 * np.sign(before[moved]), rtol=1e-6)
+    damped = train(x, epsilon=1e30, **one_step).params.flat  # steps of 1e-32 times the gradient
+    np.testing.assert_allclose(damped, before, atol=1e-20)
+
+
+def test_the_defaults_are_the_documented_ones():
+    documented = {"kl_weight": 1, "kl_warmup_epochs": 0, "n_draws": 1, "dropout_rate": 0}
+    documented |= {"max_epochs": 100, "batch_size": 32, "train_size": 0.9, "validation_cells": None}
+    documented |= {"early_stopping": True, "patience": 25, "min_delta": 0}
+    documented |= {"lr": 1e-3, "epsilon": 1e-8, "weight_decay": 0, "progress": False}
+    parameters = inspect.signature(fit).parameters
+    assert {name: parameters[name].default for name in documented} == documented
+
+
 def test_the_returned_weights_are_those_of_the_best_epoch(x):
     validation = np.arange(0, 150, 7)
     trained = train(x, lr=0.2, max_epochs=30, validation_cells=validation, kl_weight=0.5)
@@ -92,11 +153,22 @@ def test_history_has_all_losses_and_they_add_up(x):
         np.testing.assert_allclose(total, reconstruction + 0.5 * kl, rtol=1e-12)
 
 
+def test_the_training_history_is_a_mean_over_cells_not_over_batches(x):
+    sizes = SIZES._replace(n_layers=0)  # without batch norm, and lr ~ 0: each cell's KL is that of the start
+    validation = np.arange(0, 150, 3)  # leaves 100 cells: six batches of 16 and one of 4
+    trained = train(x, sizes=sizes, lr=1e-30, max_epochs=1, validation_cells=validation)
+    cells = np.setdiff1d(np.arange(150), validation)
+    value, _, _ = loss(*start(sizes=sizes), x[cells], np.zeros((1, 100, 2)), None, train=False)
+    np.testing.assert_allclose(trained.history["train_kl"], value.kl.mean(), rtol=1e-10)
+
+
 def test_kl_warm_up_rises_linearly_and_validation_keeps_the_full_weight(x):
     history = train(x, kl_weight=0.8, kl_warmup_epochs=4).history
     np.testing.assert_allclose(history["kl_weight"][:6], [0, 0.2, 0.4, 0.6, 0.8, 0.8])
     reconstruction, kl = history["validation_reconstruction"], history["validation_kl"]
     np.testing.assert_allclose(history["validation_total"], reconstruction + 0.8 * kl, rtol=1e-12)
+    expected = history["train_reconstruction"] + history["kl_weight"] * history["train_kl"]
+    np.testing.assert_allclose(history["train_total"], expected, rtol=1e-12)
 
 
 def test_early_stopping_counts_from_the_last_improvement():
@@ -105,6 +177,19 @@ def test_early_stopping_counts_from_the_last_improvement():
     best = [stopping.is_best(loss, epoch) for epoch, loss in enumerate(losses)]
     assert best == [True, True, False, True, False, False, False]  # min_delta is for stopping only
     assert [stopping.exhausted(epoch) for epoch in (3, 4)] == [False, True]
+
+
+def test_an_equal_loss_is_no_improvement():
+    stopping = EarlyStopping(patience=2)
+    assert [stopping.is_best(1.0, epoch) for epoch in range(3)] == [True, False, False]
+    assert [stopping.exhausted(epoch) for epoch in (1, 2)] == [False, True]
+
+
+def test_min_delta_and_the_switch_of_early_stopping_are_used(x):
+    settings = {"min_delta": 1e9, "patience": 3, "max_epochs": 12}  # only the first epoch improves
+    for early_stopping, n_epochs in ((True, 4), (False, 12)):
+        history = train(x, early_stopping=early_stopping, **settings).history
+        assert len(history["kl_weight"]) == n_epochs
 
 
 def test_training_stops_after_patience_epochs_without_improvement(x):
@@ -125,6 +210,13 @@ def test_without_validation_cells_the_last_weights_are_returned(x):
     assert np.isfinite(trained.params.flat).all()
     with pytest.raises(InputError, match="early stopping needs validation cells"):
         train(x, train_size=1.0, early_stopping=True)
+
+
+def test_without_validation_cells_even_a_worse_last_epoch_is_returned(x):
+    settings = {"train_size": 1.0, "kl_weight": 1e5, "kl_warmup_epochs": 12, "lr": 1e-6}
+    one, six = (train(x, **settings, max_epochs=n) for n in (1, 6))
+    assert six.history["train_total"].argmin() == 0  # the weight of the KL rises, and so does the loss
+    assert not np.array_equal(one.params.flat, six.params.flat)
 
 
 def test_a_diverging_training_stops_and_keeps_the_last_good_weights(x):
@@ -165,6 +257,22 @@ def test_the_first_bad_tensor_is_named_with_the_number_of_cells(x):
         )
 
 
+def test_a_cell_with_two_bad_values_counts_once(x, rng):
+    spoiled = x[:6].copy()
+    spoiled[2, :2] = np.inf
+    with np.errstate(all="ignore"):
+        inputs = (*start(sizes=SIZES._replace(n_layers=0)), spoiled, rng.normal(size=(1, 6, 2)), None)
+        value, cache, _ = loss(*inputs)
+    assert bad_tensor(cache, value) == "x is not finite in 1 of 6 cells of a batch"
+
+
+def test_bad_running_statistics_are_named(x):
+    params, stats = start()
+    stats.encoder[0].mean[3] = np.nan
+    with pytest.raises(NonFiniteLossError, match="running statistics holds 1 non-finite of 64"):
+        fit(params, stats, x, gaussian(), rng=np.random.default_rng(0), max_epochs=2)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -181,6 +289,7 @@ def test_the_first_bad_tensor_is_named_with_the_number_of_cells(x):
         ({"max_epochs": 2.5}, "max_epochs is 2.5: give a whole number"),
         ({"lr": "fast"}, "lr is 'fast': give a number"),
         ({"kl_weight": np.inf}, "kl_weight is inf"),
+        ({"kl_warmup_epochs": -1}, "kl_warmup_epochs is -1: give at least 0"),
     ],
 )
 def test_bad_settings_are_refused(x, settings, message):
@@ -238,6 +347,7 @@ def test_bernoulli_data_lie_in_the_unit_interval(x):
         train(np.tile([0.0, 1, 3], (20, 4)), bernoulli())
     with pytest.raises(InputError, match="the Bernoulli likelihood takes binary"):
         train(sparse.csr_matrix(np.tile([0.0, 1, -1], (20, 4))), bernoulli())
+    train(sparse.csr_matrix((20, 12)), bernoulli(), max_epochs=1)  # zeros alone, none of them stored
 
 
 def test_one_cell_a_batch_is_fine_without_batch_norm(x):

@@ -22,6 +22,7 @@ from vae_np.model import (
     loss_backward,
 )
 from vae_np.model.heads import guard_log_var, guard_log_var_backward
+from vae_np.model.inference import expectation, residual_variance
 
 N, D, H, K = 6, 5, 4, 3
 
@@ -165,3 +166,19 @@ def test_log_var_guard_is_bounded_and_its_backward_right(rng):
     assert np.abs(guard_log_var(np.array([-1e30, 1e30]))).max() <= 10
     small = np.array([1e-3])
     np.testing.assert_allclose(guard_log_var(small), small, rtol=1e-8)  # a - a^3/300
+
+
+def test_expectation_applies_the_likelihoods_mean(rng):
+    params, stats, *_ = problem(rng, 1, 1, with_masks=False)
+    z = rng.normal(size=(N, K))
+    logits, _, _ = decode(params, stats, z)
+    expected = 1 / (1 + np.exp(-logits))
+    np.testing.assert_allclose(expectation(params, stats, z, bernoulli()), expected, rtol=1e-12)
+
+
+def test_residual_variance_is_over_the_given_cells(rng):
+    params, stats, *_ = problem(rng, 1, 1, with_masks=False)
+    x, chosen = rng.normal(size=(2500, D)), rng.permutation(2500)[:1500]  # more than one chunk
+    x_hat, _, _ = decode(params, stats, encode(params, stats, x[chosen])[0])
+    ours = residual_variance(params, stats, x, chosen, gaussian())
+    np.testing.assert_allclose(ours, ((x[chosen] - x_hat) ** 2).mean(axis=0), rtol=1e-12)

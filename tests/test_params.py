@@ -54,12 +54,12 @@ def test_a_wrong_length_is_refused(kind):
 
 def test_initial_values_are_uniform_within_the_published_bound():
     params, stats = initialize(Sizes(400, 300, 20, 1), np.random.default_rng(0))
-    weights = params.encoder[0].W
     assert params.flat.dtype == stats.flat.dtype == np.float32
-    assert np.abs(weights).max() <= 1 / np.sqrt(400)
-    # variance of U(-b, b) is b^2/3; its estimate from n values has standard error b^2 sqrt(4/45 / n)
-    error = abs(weights.var() - 1 / 400 / 3)
-    assert error < 4.892 / 400 * np.sqrt(4 / 45 / weights.size)
+    for values in (params.encoder[0].W, params.encoder[0].b):
+        assert np.abs(values).max() <= 1 / np.sqrt(400)
+        # variance of U(-b, b) is b^2/3; its estimate from n values has standard error b^2 sqrt(4/45 / n)
+        error = abs(values.var() - 1 / 400 / 3)
+        assert error < 4.892 / 400 * np.sqrt(4 / 45 / values.size)
     assert (params.decoder[0].gamma == 1).all()
     assert (params.decoder[0].beta == 0).all()
     assert (stats.encoder[0].mean == 0).all()

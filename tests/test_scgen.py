@@ -1,5 +1,6 @@
 """The AnnData-facing model: what goes in and comes out, on small data and in the exact linear world."""
 
+import contextlib
 import json
 import warnings
 
@@ -11,10 +12,11 @@ from scipy import sparse
 
 from vae_np import ScGen, simulate
 from vae_np.errors import InputError
-from vae_np.model import Params, Sizes, Stats
+from vae_np.model import Params, Sizes, Stats, encode, initialize
+from vae_np.scgen import predictor
 from vae_np.scgen.arithmetic import Reference
 from vae_np.scgen.model_file import Fitted
-from vae_np.train import NonFiniteLossError
+from vae_np.train import NonFiniteLossError, fit
 
 KEYS = {"condition_key": "condition", "cell_type_key": "cell_type"}
 TARGET = "type 2"
@@ -47,6 +49,11 @@ def control(adata, cell_type=TARGET):
 
 def dense(x):
     return x if isinstance(x, np.ndarray) else x.toarray()
+
+
+def validate_on_the_last_40(monkeypatch, cells):
+    rows = np.arange(cells.n_obs)
+    monkeypatch.setattr(predictor, "split_cells", lambda *_: (rows[:-40], rows[-40:]))
 
 
 # ---------------------------------------------------------------------------------- prediction
@@ -104,6 +111,14 @@ def test_the_result_says_what_it_rests_on(model, train, tmp_path):
     again = anndata.read_h5ad(tmp_path / "predicted.h5ad")
     np.testing.assert_array_equal(again.X, predicted.X)
     assert list(again.uns["vae_np"]["cell_types"]) == ["type 1", "type 3"]
+
+
+def test_the_counts_behind_delta_are_not_exchanged(train):
+    is_stimulated = (train.obs["condition"] == "stimulated") & (train.obs["cell_type"] == "type 1")
+    fewer = train[(~is_stimulated | (is_stimulated.cumsum() > 13)).to_numpy()].copy()
+    predicted, _ = ScGen(**SMALL).fit(fewer, **KEYS, max_epochs=1).predict(celltype_to_predict=TARGET)
+    assert list(predicted.uns["vae_np"]["n_control"]) == [60, 60]
+    assert list(predicted.uns["vae_np"]["n_stimulated"]) == [47, 60]
 
 
 def test_delta_is_the_mean_difference_of_encodings_in_each_shared_type(model, train):
@@ -185,6 +200,13 @@ def test_encoding_draws_nothing_and_sampling_has_its_law(model, train):
     spread = draws.std(axis=0, ddof=1)
     z = (draws.mean(axis=0) - model.encode(train[:5])) / (spread / np.sqrt(4000))
     assert np.abs(z).max() < 4.892
+    _, log_var, _, _ = encode(model.params, model.stats, dense(train.X)[:5])
+    # a variance estimated from n normal draws has the relative standard error sqrt(2 / (n - 1))
+    assert np.abs(spread**2 / np.exp(log_var) - 1).max() < 4.892 * np.sqrt(2 / 3999)
+
+
+def test_genes_in_another_order_are_matched(model, train):
+    np.testing.assert_array_equal(model.encode(train[:, ::-1].copy()), model.encode(train))
 
 
 def test_arrays_and_anndata_are_the_same_cells(model, train):
@@ -228,7 +250,55 @@ def test_residual_variance_is_what_the_decoder_leaves(train):
     np.testing.assert_allclose(model.residual_variance, (residual**2).mean(axis=0), rtol=1e-4)
 
 
-def test_two_models_with_one_seed_are_the_same_and_threads_are_limited(train):
+def test_residual_variance_and_loss_are_those_of_the_validation_cells(train, monkeypatch):
+    validate_on_the_last_40(monkeypatch, train)
+    model = ScGen(**SMALL, variance=0.5, kl_weight=0).fit(train, **KEYS, max_epochs=2)
+    squares = (dense(train.X) - model.reconstruct(train))[-40:] ** 2
+    # float32 sums of 40 cells x 40 genes, in other groups of cells
+    np.testing.assert_allclose(model.residual_variance, squares.mean(axis=0), rtol=1e-3)
+    best = 0.5 * (40 * np.log(2 * np.pi * 0.5) + squares.sum(axis=1) / 0.5).mean()
+    np.testing.assert_allclose(model.history["validation_total"].min(), best, rtol=1e-4)
+
+
+def test_fit_hands_every_setting_on(train, monkeypatch):
+    given = {}
+
+    def spy(*arguments, **settings):
+        given.update(settings)
+        return fit(*arguments, **settings)
+
+    monkeypatch.setattr(predictor, "fit", spy)
+    own = {"dropout_rate": 0.3, "kl_weight": 0.25}
+    settings = {"max_epochs": 2, "batch_size": 50, "early_stopping": False, "patience": 7, "min_delta": 0.5}
+    settings |= {"lr": 2e-3, "epsilon": 0.03, "weight_decay": 0.04, "kl_warmup_epochs": 5, "progress": False}
+    ScGen(**SMALL, **own).fit(train, **KEYS, **settings)
+    expected = settings | own
+    assert {name: given.get(name) for name in expected} == expected
+
+
+def test_the_threads_are_limited(train, monkeypatch):
+    asked = []
+
+    def spy(n_threads):
+        asked.append(n_threads)
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(predictor, "threadpool_limits", spy)
+    ScGen(**SMALL, n_threads=3).fit(train, **KEYS, max_epochs=1).encode(train)
+    assert asked == [3, 3]
+
+
+def test_the_seed_also_rules_the_training(train, monkeypatch):
+    def same_start(sizes, _, dtype):
+        return initialize(sizes, np.random.default_rng(0), dtype)
+
+    monkeypatch.setattr(predictor, "initialize", same_start)
+    validate_on_the_last_40(monkeypatch, train)
+    first, second = (ScGen(**SMALL, seed=seed).fit(train, **KEYS, max_epochs=1) for seed in (5, 6))
+    assert not np.array_equal(first.params.flat, second.params.flat)
+
+
+def test_two_models_with_one_seed_are_the_same(train):
     runs = [ScGen(**SMALL, seed=5, n_threads=1).fit(train, **KEYS, max_epochs=2) for _ in range(2)]
     np.testing.assert_array_equal(runs[0].params.flat, runs[1].params.flat)
     other = ScGen(**SMALL, seed=6).fit(train, **KEYS, max_epochs=2)
@@ -267,6 +337,20 @@ def test_a_loaded_model_predicts_the_same(model, train, tmp_path, method):
     predicted, _ = with_cells.predict(celltype_to_predict=TARGET, delta_method=method)
     expected, _ = model.predict(celltype_to_predict=TARGET, delta_method=method)
     np.testing.assert_array_equal(predicted.X, expected.X)
+
+
+def test_a_loaded_model_reads_its_layer(train, tmp_path):
+    zeros = np.zeros(train.shape, np.float32)
+    other = anndata.AnnData(zeros, obs=train.obs, var=train.var, layers={"log": train.X})
+    model = ScGen(**SMALL).fit(other, **KEYS, layer="log", max_epochs=1)
+    model.save(tmp_path / "model")
+    np.testing.assert_array_equal(ScGen.load(tmp_path / "model").encode(other), model.encode(other))
+
+
+def test_load_refuses_cells_without_the_models_genes(model, train, tmp_path):
+    model.save(tmp_path / "model")
+    with pytest.raises(InputError, match="2 of the model's 40 genes are missing"):
+        ScGen.load(tmp_path / "model", adata=train[:, 2:])
 
 
 def test_numpy_numbers_are_settings_like_any_other(train, tmp_path):

@@ -37,6 +37,43 @@ def test_the_latent_shift_is_the_stated_one():
     np.testing.assert_allclose(np.linalg.norm(truth["shift"]), 1.5)
 
 
+def test_the_types_own_part_has_the_stated_size():
+    truth = simulate(400, 3, 200, shift=2.0, type_specific=0.15).uns["truth"]
+    own = truth["type_shifts"] - truth["shift"]
+    mean_square = (own**2).sum(axis=1).mean()
+    # own.size independent normal squares: the relative standard error of their mean is sqrt(2 / n)
+    assert abs(mean_square / (0.15 * 2) ** 2 - 1) < 4.892 * np.sqrt(2 / own.size)
+
+
+def test_types_do_not_differ_in_the_response_program():
+    adata = simulate(2000, 10, 4)
+    control = adata[adata.obs["condition"] == "control"]
+    program, types = control.obsm["z_true"][:, -1], control.obs["cell_type"].to_numpy()
+    means = [program[types == t].mean() for t in np.unique(types)]
+    assert len(means) == 4
+    assert np.abs(means).max() < 4.892 * 0.3 / np.sqrt(250)  # 250 cells, which scatter by 0.3
+
+
+def test_expression_follows_the_latent_state():
+    adata = simulate(400, 60, 1, type_specific=0, dropout=0.0, library_size=1e6)
+    logs = np.log1p(adata.layers["counts"].toarray())
+    logits = adata.obsm["z_true"] @ adata.uns["truth"]["loadings"]
+    well_seen = logs.min(axis=0) > np.log(50)  # counting noise is small there
+    assert well_seen.sum() > 5
+    # log share is the logit up to a number for each cell, which centering takes away
+    seen, true = (m[:, well_seen] - m[:, well_seen].mean(axis=1, keepdims=True) for m in (logs, logits))
+    r = [np.corrcoef(a, b)[0, 1] for a, b in zip(seen.T, true.T, strict=True)]
+    assert np.median(r) > 0.9
+
+
+def test_the_library_size_is_the_median():
+    totals = simulate(4000, 50, 2, dropout=0.0).layers["counts"].toarray().sum(axis=1)
+    # log totals scatter by 0.3 and the counting noise of 2,000 counts; a median of n normal values has
+    # standard error sqrt(pi / 2 / n)
+    spread = np.hypot(0.3, 1 / np.sqrt(2000))
+    assert abs(np.log(np.median(totals) / 2000)) < 4.892 * spread * np.sqrt(np.pi / 2 / 4000)
+
+
 def test_only_responding_genes_load_on_the_shift():
     truth = simulate(60, 200, 2).uns["truth"]
     effect = truth["shift"] @ truth["loadings"]
@@ -50,6 +87,14 @@ def test_dropout_makes_more_zeros_and_depth_makes_fewer():
         return (simulate(300, 100, 2, **settings).layers["counts"].toarray() == 0).mean()
 
     assert zeros(dropout=0.9) > zeros(dropout=0.0) > zeros(dropout=0.0, library_size=30_000)
+
+
+def test_dropout_spares_large_counts():
+    kept, dropped = (simulate(300, 50, 2, dropout=d).layers["counts"].toarray() for d in (0.0, 0.9))
+    large = kept > 40
+    assert large.any()
+    np.testing.assert_array_equal(dropped[large], kept[large])  # exp(-expectation) is nothing
+    assert (dropped[kept == 1] == 0).mean() > 0.2  # where one is expected, 0.9 / e = 0.33
 
 
 @pytest.mark.parametrize(

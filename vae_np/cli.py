@@ -51,9 +51,17 @@ def options(*names: str) -> Callable[[Callable], Callable]:
         "genes": click.option(
             "--genes", type=click.IntRange(1), help="Keep this many genes of largest variance."
         ),
-        "max_epochs": click.option("--max-epochs", type=click.IntRange(1), help="[default: 100]"),
-        "batch_size": click.option("--batch-size", type=click.IntRange(2), help="[default: 32]"),
-        "seed": click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="[default: 0]"),
+        "max_epochs": click.option(
+            "--max-epochs",
+            type=click.IntRange(1),
+            help="Longest training, in passes over all cells.  [default: 100]",
+        ),
+        "batch_size": click.option(
+            "--batch-size", type=click.IntRange(2), help="Cells in a step.  [default: 32]"
+        ),
+        "seed": click.option(
+            "--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of everything random.  [default: 0]"
+        ),
         "threads": click.option("--threads", type=click.IntRange(1), help="Threads of the matrix products."),
         "model": click.option("--model", type=path, help="Use this trained model instead of training."),
         "mode": click.option(
@@ -125,6 +133,11 @@ def read_cells(file: Path, given: Options) -> "AnnData":
     return adata
 
 
+def place(layer: str | None) -> str:
+    """Where values are, in words."""
+    return "X" if layer is None else f"layer {layer!r}"
+
+
 def load_model(given: Options) -> "ScGen":
     """Load the model that --model names; what it already knows need not be given again."""
     from vae_np.scgen.predictor import ScGen
@@ -133,14 +146,17 @@ def load_model(given: Options) -> "ScGen":
         if given[name] is not None:
             raise click.UsageError(f"{flag(name)} does not go with --model, which is trained already")
     model = ScGen.load(given["model"])
-    for name in ("condition_key", "cell_type_key", "layer"):
+    for name in ("condition_key", "cell_type_key"):
         own = getattr(model.fitted, name)
-        if given[name] is None and not (name == "layer" and given["normalize"]):
-            given[name] = own
+        given[name] = given[name] or own
         if given[name] != own:
-            raise InputError(
-                f"the model was trained with {flag(name)} {own or 'X'}, but {given[name] or 'X'} is given"
-            )
+            raise InputError(f"{flag(name)} is {given[name]}, but the model was trained with {own}")
+    own = model.fitted.layer
+    if given["layer"] is None and not given["normalize"]:
+        given["layer"] = own
+    found = None if given["normalize"] else given["layer"]
+    if found != own:
+        raise InputError(f"the model was trained on {place(own)}, but the values are in {place(found)}")
     if given["seed"] is None:
         given["seed"] = model.settings.seed
     return model
@@ -256,7 +272,7 @@ def program() -> None:
     """Variational autoencoder and scGen in NumPy: predict how a cell type answers to a stimulus."""
 
 
-@program.command()
+@program.command(short_help="Simulate, train, predict, score.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -264,7 +280,13 @@ def program() -> None:
     show_default=True,
     help="Output folder.",
 )
-@click.option("--max-epochs", type=click.IntRange(1), default=40, show_default=True)
+@click.option(
+    "--max-epochs",
+    type=click.IntRange(1),
+    default=40,
+    show_default=True,
+    help="Longest training, in passes over all cells.",
+)
 @click.option(
     "--threads",
     type=click.IntRange(1),
@@ -337,7 +359,7 @@ def demo(**given: Any) -> None:  # noqa: ANN401 - click passes each option by it
     click.echo(f"written: {', '.join(map(str, files))}")
 
 
-@program.command()
+@program.command(short_help="Train a model on a file.")
 @click.argument("file", type=click.Path(path_type=Path))
 @options("condition_key", "cell_type_key", "predict", "stimulated", "layer", "normalize", "genes")
 @options("max_epochs", "batch_size", "seed", "threads", "out", "json")
@@ -374,7 +396,7 @@ def train(file: Path, **given: Any) -> None:  # noqa: ANN401
     click.echo(json.dumps(result) if given["as_json"] else f"written: {given['out']}")
 
 
-@program.command()
+@program.command(short_help="Predict the response of one cell type.")
 @click.argument("file", type=click.Path(path_type=Path))
 @options("condition_key", "control", "stimulated", "cell_type_key", "predict", "layer", "normalize")
 @options("genes", "max_epochs", "batch_size", "seed", "threads", "model", "mode", "no_clip")

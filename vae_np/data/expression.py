@@ -161,7 +161,7 @@ def log_normalize(adata: AnnData, layer: str | None = None) -> AnnData:
             "the values to normalize are not all integers, they look log-normalized already: "
             "leave out log_normalize (on the command line: --normalize)"
         )
-    totals = np.asarray(counts.sum(axis=1, dtype=float)).ravel()
+    totals = np.asarray(counts.astype(float).sum(axis=1)).ravel()
     factors = np.divide(TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
     if sparse.issparse(counts):
         logs = sparse.diags_array(factors) @ counts

@@ -65,8 +65,13 @@ def stored_values(x: Matrix) -> np.ndarray:
 
 
 def gene_mean(x: Matrix) -> np.ndarray:
-    """Mean of each gene over the cells, (d,), in float64."""
-    return np.asarray(x.mean(axis=0, dtype=float)).ravel()
+    """Mean of each gene over the cells, (d,), in float64.
+
+    SciPy sums a sparse matrix in its own dtype, whatever dtype is asked for; hence the cast before.
+    """
+    if isinstance(x, np.ndarray):
+        return x.mean(axis=0, dtype=float)
+    return np.asarray(x.astype(float).mean(axis=0)).ravel()
 
 
 def gene_variance(x: Matrix) -> np.ndarray:
