@@ -212,7 +212,8 @@ def loss(
     tuple
         `Loss` with three vectors (n,) in nats, the cache for `loss_backward`, the new `Stats`.
     """
-    n_layers, kl_weight = len(params.encoder), float(kl_weight)  # a NumPy float64 would widen float32
+    n_layers = len(params.encoder)
+    kl_weight = float(kl_weight)  # a NumPy float64 would widen float32
     encoder_masks, decoder_masks = (None, None) if masks is None else (masks[:n_layers], masks[n_layers:])
     mu, log_var, encoder, encoder_stats = encode(params, stats, x, encoder_masks, train)
     z = reparameterize(mu, log_var, eps)
