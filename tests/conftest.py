@@ -6,8 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 IN_CI = os.environ.get("CI") == "true"
+
+# The tests' matrices are small: a second thread would only fight with whatever else the machine does.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for child processes
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Limit the matrix products of this process."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture

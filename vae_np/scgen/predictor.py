@@ -59,7 +59,7 @@ class ScGen:
     seed
         Seed of everything random.
     n_threads
-        Threads of the matrix products; None leaves them as they are.
+        Threads of the matrix products; None leaves them as they are. On a busy machine 1 is faster.
     dtype
         ``"float32"`` or ``"float64"``.
 
