@@ -20,11 +20,14 @@ from vae_np.scgen import predictor
 KEYS = ["--condition-key", "condition", "--cell-type-key", "cell_type"]
 CONDITIONS = ["--control", "control", "--stimulated", "stimulated"]
 TARGET = ["--predict", "type 2"]
+DEPRECATED_IN_PANDAS = ["future.infer_string", "mode.chained_assignment"]  # and set by anndata 0.13
 SHORT = ["--max-epochs", "2", "--seed", "4"]
 
 
 def vae_np(*arguments, warnings="error"):
-    command = [sys.executable, "-W", warnings, "-m", "vae_np", *map(str, arguments)]
+    filters = [warnings, *(f"ignore:The '{option}' option" for option in DEPRECATED_IN_PANDAS)]
+    switches = [word for one in filters for word in ("-W", one)]
+    command = [sys.executable, *switches, "-m", "vae_np", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
