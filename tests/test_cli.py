@@ -1,11 +1,13 @@
 """The command line as a user meets it: a child process, its files, its words, its exit status."""
 
 import csv
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import anndata
 import numpy as np
@@ -421,6 +423,25 @@ def test_an_interrupt_ends_with_one_line(folder, tmp_path):
     assert process.returncode == 130
     assert errors.splitlines()[-1] == "vae-np: interrupted"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_ends_with_one_line_and_no_file(folder, model_file, tmp_path, monkeypatch, capsys):
+    def full(self, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    words = ["predict", str(folder / "log.h5ad"), "--model", str(model_file[0]), *CONDITIONS, *TARGET]
+    assert main([*words, "--out", str(tmp_path / "out.h5ad")]) == 2
+    assert "vae-np: a file could not be used: No space left on device" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_threads_go_with_a_model_too(folder, model_file, tmp_path, monkeypatch):
+    asked, limits = [], predictor.threadpool_limits
+    monkeypatch.setattr(predictor, "threadpool_limits", lambda n: asked.append(n) or limits(n))
+    words = ["predict", str(folder / "log.h5ad"), "--model", str(model_file[0]), *CONDITIONS, *TARGET]
+    assert main([*words, "--threads", "1", "--out", str(tmp_path / "out.h5ad")]) == 0
+    assert set(asked) == {1}
 
 
 def test_genes_missing_from_the_file_are_listed(folder, model_file, tmp_path, capsys):

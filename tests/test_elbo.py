@@ -138,7 +138,7 @@ def test_bernoulli_likelihood_at_extreme_logits():
     np.testing.assert_array_equal(gradient, [[0, 0, 1, -1]])
 
 
-@pytest.mark.parametrize("variance", [0.0, -1.0, np.nan, np.inf, np.array([1.0, 0.0])])
+@pytest.mark.parametrize("variance", [0.0, -1.0, np.nan, np.inf, np.array([1.0, 0.0]), "a", None])
 def test_gaussian_refuses_a_bad_variance(variance):
     with pytest.raises(ValueError, match="variance must be positive"):
         elbo.gaussian(variance)
@@ -166,6 +166,16 @@ def test_monte_carlo_elbo_is_unbiased_and_its_backward_right(rng, q):
     gradients = elbo.monte_carlo_elbo_backward(d_elbo, x, x_hat, mu, log_var, variance)
     f = elbo.monte_carlo_elbo
     assert_gradients(lambda *a: f(x, *a, variance), (x_hat, mu, log_var), d_elbo, gradients)
+
+
+def test_elbo_estimate_and_its_backward(rng):
+    log_lik, kl, d_elbo = rng.normal(size=(L, N)), rng.random(N), rng.normal(size=N)
+    expected = [sum(log_lik[draw, i] for draw in range(L)) / L - kl[i] for i in range(N)]
+    np.testing.assert_allclose(elbo.elbo_estimate(log_lik, kl), expected, rtol=1e-13)
+    gradients = elbo.elbo_estimate_backward(d_elbo, L)
+    assert_gradients(elbo.elbo_estimate, (log_lik, kl), d_elbo, gradients)
+    with pytest.raises(ValueError, match=r"shape \(5,\): give \(L, n\)"):
+        elbo.monte_carlo_reconstruction(log_lik[0])
 
 
 def test_float32_stays_float32(rng):

@@ -114,6 +114,23 @@ def test_a_link_stays_and_a_long_name_works(tmp_path):
     assert [p.name for p in (tmp_path / "folder").iterdir()] == ["target"]
 
 
+def test_links_are_checked_where_they_point(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "astray").symlink_to(tmp_path / "missing" / "file")
+    with pytest.raises(InputError, match=r"cannot be resolved|does not exist"):
+        require_writable(tmp_path / "loop" / "file")
+    with pytest.raises(InputError, match="does not exist: create it first"):
+        require_writable(tmp_path / "astray")
+
+
+def test_an_existing_file_keeps_its_mode(tmp_path):
+    path = tmp_path / "private"
+    path.touch(mode=0o600)
+    with whole_file(path) as temporary:
+        temporary.write_text("new")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_unwritable_places_are_named_before_the_work(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="is a folder"):

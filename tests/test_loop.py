@@ -304,9 +304,13 @@ def test_bad_data_are_refused(x):
         train(x[:, 1:])
     with pytest.raises(InputError, match="1 of 150 cells are left to train on"):
         train(x, validation_cells=np.arange(1, 150))
-    for cells in ([-1, -2], [150], [0.5]):
+    for cells in ([-1, -2], [150], [0.5], True, [[1, 2]], np.eye(150, dtype=bool)):
         with pytest.raises(InputError, match="validation_cells must be indices from 0 to 149, or a mask"):
             train(x, validation_cells=np.array(cells))
+    with pytest.raises(InputError, match="rows of different lengths"):
+        train([[1.0, 2.0], [1.0]])
+    with pytest.raises(InputError, match=r"train_size is '0\.9': give a number"):
+        train(x, train_size="0.9")
     with pytest.raises(InputError, match="x has 1 dimensions"):
         train(x[0])
     with pytest.raises(InputError, match="values of type complex128"):

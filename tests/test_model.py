@@ -118,6 +118,13 @@ def test_loss_is_minus_the_monte_carlo_elbo_by_its_definition(rng):
     np.testing.assert_allclose(np.stack(value, axis=1), by_cell, rtol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(N, K), (2, 1, K), (2, N, K + 1)])
+def test_noise_of_another_shape_is_refused(rng, shape):
+    params, stats, x, _, _ = problem(rng, 1, 1, with_masks=False)
+    with pytest.raises(ValueError, match=r"give \(L, 6, 3\)"):
+        loss(params, stats, x, rng.normal(size=shape), None)
+
+
 def test_defaults_are_the_textbook_elbo(rng):
     params, stats, x, eps, _ = problem(rng, 1, 1, with_masks=False)
     plain = loss(params, stats, x, eps, None)[0]

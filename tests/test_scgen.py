@@ -177,6 +177,16 @@ def test_a_labeled_type_handed_in_stays_out_of_delta(adata):
     assert list(unlabeled.uns["vae_np"]["cell_types"]) == ["type 1", "type 2", "type 3"]
 
 
+def test_types_that_are_numbers_are_labels_like_any_other(adata):
+    numbered = adata.copy()
+    numbered.obs["cell_type"] = numbered.obs["cell_type"].cat.codes.astype(int) + 1
+    model = ScGen(**SMALL).fit(numbered, **KEYS, max_epochs=1)
+    for target in (2, "2"):
+        with pytest.warns(UserWarning, match="trained on 60 stimulated cells of '2'"):
+            predicted, _ = model.predict(celltype_to_predict=target, delta_method="pooled")
+        assert list(predicted.uns["vae_np"]["cell_types"]) == ["1", "3"]
+
+
 def test_a_leak_is_announced_and_does_not_enter_delta(adata, train):
     model = ScGen(**SMALL).fit(adata, **KEYS, max_epochs=2)
     with pytest.warns(UserWarning, match="trained on 60 stimulated cells of 'type 2'"):
@@ -401,6 +411,10 @@ def test_foreign_and_damaged_model_files_are_refused(model, tmp_path):
     write("names.npz", header=encoded(condition_names=["a"]))
     write("settings.npz", header=encoded(settings={"n_hidden": 3}))
     write("z.npz", z=parts["z"][:5])
+    write("codes.npz", condition_codes=-np.ones(300, int))
+    write("sizes.npz", residual_variance=-parts["residual_variance"])
+    write("zero.npz", header=encoded(version=0))
+    write("twice.npz", header=encoded(genes=["a"] * 40))
     write("nan.npz", params=np.full_like(parts["params"], np.nan))
     write("double.npz", params=parts["params"].astype(float))
     write("version.npz", header=encoded(version=float("inf")))
@@ -422,6 +436,10 @@ def test_foreign_and_damaged_model_files_are_refused(model, tmp_path):
         "settings.npz": "its parts do not fit together",
         "z.npz": "its parts do not fit together",
         "variance.npz": "its parts do not fit together",
+        "codes.npz": "its parts do not fit together",
+        "sizes.npz": "its parts do not fit together",
+        "zero.npz": "is not a vae_np model file$",
+        "twice.npz": "its parts do not fit together",
         "nan.npz": "its parts do not fit together",
         "double.npz": "its parts do not fit together",
         "version.npz": "is not a vae_np model file, or it is damaged",
@@ -525,6 +543,10 @@ def test_fit_says_what_is_wrong(train):
         {"seed": None},
         {"n_latent": 8.5},
         {"variance": "one"},
+        {"variance": 1e-60},
+        {"kl_weight": "0.5"},
+        {"kl_weight": 10**400},
+        {"dropout_rate": True},
     ],
 )
 def test_bad_settings_are_refused(settings):

@@ -9,6 +9,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -43,7 +44,7 @@ def options(*names: str) -> Callable[[Callable], Callable]:
         "cell_type_key": click.option("--cell-type-key", help="Column of obs with the cell type."),
         "control": click.option("--control", help="Name of the control condition."),
         "stimulated": click.option("--stimulated", help="Name of the stimulated condition."),
-        "predict": click.option("--predict", "target", help="Cell type to predict."),
+        "predict": click.option("--predict", "target", help="Cell type to predict (train: to hold out)."),
         "layer": click.option("--layer", help="Layer that holds the values.  [default: X]"),
         "normalize": click.option(
             "--normalize", is_flag=True, help="The values are raw counts: log-normalize them."
@@ -133,13 +134,9 @@ def read_cells(file: Path, given: Options) -> "AnnData":
     return adata
 
 
-def place(layer: str | None) -> str:
-    """Where values are, in words."""
-    return "X" if layer is None else f"layer {layer!r}"
-
-
 def load_model(given: Options) -> "ScGen":
     """Load the model that --model names; what it already knows need not be given again."""
+    from vae_np.data.expression import place
     from vae_np.scgen.predictor import ScGen
 
     for name in ("genes", "max_epochs", "batch_size"):
@@ -159,6 +156,8 @@ def load_model(given: Options) -> "ScGen":
         raise InputError(f"the model was trained on {place(own)}, but the values are in {place(found)}")
     if given["seed"] is None:
         given["seed"] = model.settings.seed
+    if given["threads"] is not None:
+        model.settings = replace(model.settings, n_threads=given["threads"])
     return model
 
 
@@ -206,8 +205,6 @@ def train_model(adata: "AnnData", given: Options) -> "ScGen":
 
 def predict_and_score(model: "ScGen", split: "Split", given: Options) -> tuple["AnnData", list["Row"]]:
     """Predict the control cells of the target; score them where the stimulated ones were held out."""
-    from threadpoolctl import threadpool_limits
-
     from vae_np.evaluate.held_out import score_held_out
     from vae_np.scgen.cells import control_cells
 
@@ -220,11 +217,10 @@ def predict_and_score(model: "ScGen", split: "Split", given: Options) -> tuple["
         "mode": given["mode"],
         "seed": given["seed"],
     }
-    with threadpool_limits(given["threads"]):
-        predicted, _ = model.predict(*names, clip=not given["no_clip"], **settings)
-        if split.held_out.n_obs == 0:
-            return predicted, []
-        unclipped, _ = model.predict(*names, clip=False, **settings)
+    predicted, _ = model.predict(*names, clip=not given["no_clip"], **settings)
+    if split.held_out.n_obs == 0:
+        return predicted, []
+    unclipped, _ = model.predict(*names, clip=False, **settings)
     rows = score_held_out(unclipped, split, *keys, *names, given["target"], given["seed"], given["layer"])
     scores: dict[str, dict[str, float]] = {}
     for row in rows:
@@ -235,10 +231,16 @@ def predict_and_score(model: "ScGen", split: "Split", given: Options) -> tuple["
 
 def write_cells(path: Path, adata: "AnnData") -> None:
     """Write an .h5ad file, whole or not at all."""
+    import h5py
+    from anndata.io import write_elem
+
     from vae_np.data.writing import whole_file
 
+    buffer = io.BytesIO()  # HDF5 does not survive a disk that fills up under it
+    with h5py.File(buffer, "w") as file:
+        write_elem(file, "/", adata, dataset_kwargs={"compression": "gzip"})
     with whole_file(path) as temporary:
-        adata.write_h5ad(temporary, compression="gzip")
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def show(rows: list["Row"]) -> None:
@@ -269,7 +271,7 @@ def as_records(rows: list["Row"]) -> list[dict[str, Any]]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="vae-np")
 def program() -> None:
-    """Variational autoencoder and scGen in NumPy: predict how a cell type answers to a stimulus."""
+    """Variational autoencoder and scGen in NumPy: predict how a cell type responds to a stimulus."""
 
 
 @program.command(short_help="Simulate, train, predict, score.")
@@ -404,8 +406,8 @@ def train(file: Path, **given: Any) -> None:  # noqa: ANN401
 def predict(file: Path, **given: Any) -> None:  # noqa: ANN401
     """Predict the control cells of one cell type in FILE (.h5ad) as if they had been stimulated.
 
-    Trains first, unless --model is given; the stimulated cells of that type are then removed before
-    training. Where FILE holds such cells, the prediction is scored against them, beside two baselines.
+    Without --model, trains first, on all cells but the stimulated ones of that type. Where FILE holds
+    such cells, the prediction is scored against them, beside two baselines.
     """
     from vae_np.evaluate.held_out import Split, hold_out
     from vae_np.scgen.cells import labels
@@ -494,7 +496,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except SystemExit:  # how click and rich leave when nobody reads our output any more
             return 0
         except OSError as error:
-            remark(f"vae-np: {error.filename or 'a file'} could not be used: {error.strerror}")
+            remark(f"vae-np: {error.filename or 'a file'} could not be used: {error.strerror or error}")
         except (click.Abort, KeyboardInterrupt):
             remark("vae-np: interrupted")
             return 130

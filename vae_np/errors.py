@@ -43,13 +43,16 @@ def real_number(
         If it is no number, NaN, or outside the bounds.
     """
     try:
+        if isinstance(value, str | bytes | bool):
+            raise TypeError
         number = float(cast(SupportsFloat, value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name} is {value!r}: give a number") from None
     if least is not None and not number >= least:
         raise InputError(f"{name} is {number:g}: give at least {least:g}")
     if above is not None and not number > above:
         raise InputError(f"{name} is {number:g}: give a number above {above:g}")
     if not number < below:
-        raise InputError(f"{name} is {number:g}: give a number below {below:g}")
+        bound = "finite number" if below == float("inf") else f"number below {below:g}"
+        raise InputError(f"{name} is {number:g}: give a {bound}")
     return number

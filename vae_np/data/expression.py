@@ -21,6 +21,11 @@ TARGET_SUM = 10_000.0
 LARGEST_LOG = 20.0
 
 
+def place(layer: str | None) -> str:
+    """Where values are, in words."""
+    return "X" if layer is None else f"layer {layer!r}"
+
+
 def expression_matrix(adata: AnnData, layer: str | None = None) -> Matrix:
     """Take the matrix out of an AnnData, as a dense array or CSR, after checking it.
 
@@ -49,7 +54,7 @@ def expression_matrix(adata: AnnData, layer: str | None = None) -> Matrix:
     if layer is not None and layer not in adata.layers:
         known = ", ".join(map(str, adata.layers)) or "none"
         raise InputError(f"layer {layer!r} does not exist: the layers are {known}")
-    where = "X" if layer is None else f"layer {layer!r}"
+    where = place(layer)
     x = adata.X if layer is None else adata.layers[layer]
     if x is None:
         raise InputError("X is empty: name the layer that holds the expression values")
@@ -125,9 +130,8 @@ def log_matrix(adata: AnnData, layer: str | None = None) -> Matrix:
     """
     x = expression_matrix(adata, layer)
     if stored_values(x).any() and scale_of(x) == "counts":
-        where = "X" if layer is None else f"layer {layer!r}"
         raise InputError(
-            f"{where} holds raw counts (all values are integers) where log-normalized values belong: "
+            f"{place(layer)} holds raw counts (all values are integers) where log-normalized values belong: "
             "use vae_np.data.log_normalize(adata), or --normalize on the command line"
         )
     return x

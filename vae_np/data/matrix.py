@@ -38,7 +38,10 @@ def checked_matrix(x: Any, where: str = "x") -> Matrix:  # noqa: ANN401 - whatev
             x = x.copy()
             x.sum_duplicates()
     else:
-        x = np.asarray(x)
+        try:
+            x = np.asarray(x)
+        except ValueError:
+            raise InputError(f"{where} has rows of different lengths: give a matrix") from None
     if x.ndim != 2:
         raise InputError(f"{where} has {x.ndim} dimensions: give a matrix of cells x genes")
     if x.dtype.kind not in "fiub":

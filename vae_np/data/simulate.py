@@ -1,6 +1,6 @@
 """Simulated single-cell data whose truth is known: cell types, one shared latent shift, counting noise.
 
-    z = type mean + cell noise + [stimulated] (shift + type-specific part)      latent state
+    z = type mean + cell noise + stimulated (shift + type-specific part)    latent state; stimulated is 0 or 1
     share_g = softmax_g( base_g + z . loading_g )                               of the cell's RNA
     count_g ~ Poisson( library size * share_g ), then set to 0 more often where few are expected
 
@@ -75,9 +75,9 @@ def simulate(
     n_cell_types = whole_number("n_cell_types", n_cell_types, least=1)
     n_cells = whole_number("n_cells", n_cells, least=2 * n_cell_types)
     n_genes = whole_number("n_genes", n_genes, least=2)
-    shift = real_number("shift", shift, least=0)
-    type_specific = real_number("type_specific", type_specific, least=0)
-    library_size = real_number("library_size", library_size, above=0)
+    shift = real_number("shift", shift, least=0, below=100)
+    type_specific = real_number("type_specific", type_specific, least=0, below=100)
+    library_size = real_number("library_size", library_size, above=0, below=1e9)
     dropout = real_number("dropout", dropout, least=0, below=1)
     seed = whole_number("seed", seed, least=0)
 

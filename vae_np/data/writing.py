@@ -20,14 +20,17 @@ def require_writable(path: str | Path) -> Path:
     Returns
     -------
     Path
-        The same path.
+        Where the file will be: the path with links resolved, so that a link stays a link.
 
     Raises
     ------
     InputError
         If the path is a folder or a device, or its folder does not exist or refuses new files.
     """
-    path = Path(path)
+    try:
+        path = Path(path).resolve()
+    except (OSError, RuntimeError) as error:  # a link that points to itself
+        raise InputError(f"output {path} cannot be resolved: {error}") from error
     if path.is_dir():
         raise InputError(f"output {path} is a folder: give a file name")
     if path.exists() and not path.is_file():
@@ -60,13 +63,13 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     InputError
         As in `require_writable`.
     """
-    path = require_writable(Path(path).resolve())  # a link stays, what it points to is replaced
+    path = require_writable(path)
     handle, name = tempfile.mkstemp(prefix=".vae_np-", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(path.stat().st_mode if path.exists() else 0o666 & ~_umask())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

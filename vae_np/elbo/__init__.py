@@ -24,6 +24,8 @@ from vae_np.elbo.gaussian_likelihood import (
 )
 from vae_np.elbo.likelihood import Likelihood
 from vae_np.elbo.monte_carlo import (
+    elbo_estimate,
+    elbo_estimate_backward,
     monte_carlo_elbo,
     monte_carlo_elbo_backward,
     monte_carlo_reconstruction,
@@ -38,6 +40,8 @@ __all__ = [
     "bernoulli_log_likelihood_backward",
     "cross_entropy_standard_normal",
     "cross_entropy_standard_normal_backward",
+    "elbo_estimate",
+    "elbo_estimate_backward",
     "gaussian",
     "gaussian_log_likelihood",
     "gaussian_log_likelihood_backward",

@@ -85,7 +85,8 @@ def gaussian(variance: float | np.ndarray = 1.0) -> Likelihood:
     ValueError
         If a variance is not positive and finite.
     """
-    if not (np.all(np.isfinite(variance)) and np.all(np.asarray(variance) > 0)):
+    values = np.asarray(variance)
+    if values.dtype.kind not in "fiu" or not (np.isfinite(values) & (values > 0)).all():
         raise ValueError(f"variance must be positive and finite, got {variance}")
     return Likelihood(
         partial(gaussian_log_likelihood, variance=variance),

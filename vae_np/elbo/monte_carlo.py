@@ -29,7 +29,14 @@ def monte_carlo_reconstruction(log_lik: np.ndarray) -> np.ndarray:
     -------
     np.ndarray
         Shape (n,), nats.
+
+    Raises
+    ------
+    ValueError
+        If the axis of the draws is missing.
     """
+    if log_lik.ndim != 2:
+        raise ValueError(f"the log likelihoods have shape {log_lik.shape}: give (L, n)")
     return log_lik.mean(axis=0)
 
 
@@ -51,6 +58,42 @@ def monte_carlo_reconstruction_backward(d_reconstruction: np.ndarray, n_draws: i
     return np.tile(d_reconstruction / n_draws, (n_draws, 1))
 
 
+def elbo_estimate(log_lik: np.ndarray, kl: np.ndarray) -> np.ndarray:
+    """Estimate the ELBO of each cell, 1/L sum_l log p(x|z_l) - KL(q||p) [mc-elbo].
+
+    Parameters
+    ----------
+    log_lik
+        log p(x|z_l), shape (L, n), nats.
+    kl
+        Shape (n,), nats.
+
+    Returns
+    -------
+    np.ndarray
+        Shape (n,), nats.
+    """
+    return monte_carlo_reconstruction(log_lik) - kl
+
+
+def elbo_estimate_backward(d_elbo: np.ndarray, n_draws: int) -> tuple[np.ndarray, np.ndarray]:
+    """Carry the gradient back, d_log_lik_l = d_elbo / L and d_kl = -d_elbo [mc-elbo].
+
+    Parameters
+    ----------
+    d_elbo
+        Shape (n,).
+    n_draws
+        L.
+
+    Returns
+    -------
+    tuple of np.ndarray
+        d_log_lik (L, n), d_kl (n,).
+    """
+    return monte_carlo_reconstruction_backward(d_elbo, n_draws), -d_elbo
+
+
 def monte_carlo_elbo(
     x: np.ndarray,
     x_hat: np.ndarray,
@@ -58,7 +101,7 @@ def monte_carlo_elbo(
     log_var: np.ndarray,
     variance: float | np.ndarray,
 ) -> np.ndarray:
-    """Estimate the ELBO of each cell under a Gaussian likelihood [objective] [mc-elbo].
+    """Estimate the ELBO of each cell under a Gaussian likelihood [objective].
 
     1/L sum_l log N(x; x_hat_l, variance) - KL(q||p); larger is better.
 
@@ -79,7 +122,7 @@ def monte_carlo_elbo(
         Shape (n,), nats.
     """
     log_lik = gaussian_log_likelihood(x, x_hat, variance)
-    return monte_carlo_reconstruction(log_lik) - kl_standard_normal(mu, log_var)
+    return elbo_estimate(log_lik, kl_standard_normal(mu, log_var))
 
 
 def monte_carlo_elbo_backward(
@@ -107,6 +150,6 @@ def monte_carlo_elbo_backward(
     tuple of np.ndarray
         d_x_hat (L, n, d), d_mu (n, k), d_log_var (n, k).
     """
-    d_log_lik = monte_carlo_reconstruction_backward(d_elbo, len(x_hat))
+    d_log_lik, d_kl = elbo_estimate_backward(d_elbo, len(x_hat))
     d_x_hat = gaussian_log_likelihood_backward(d_log_lik, x, x_hat, variance)
-    return d_x_hat, *kl_standard_normal_backward(-d_elbo, mu, log_var)
+    return d_x_hat, *kl_standard_normal_backward(d_kl, mu, log_var)

@@ -87,7 +87,7 @@ def score_held_out(
     condition_key, cell_type_key, ctrl_key, stim_key, target
         As in `hold_out` and `ScGen.predict`.
     seed
-        Of the model; copied into the rows.
+        Of the prediction; copied into the rows.
     layer
         Where the values of `split` are; None is X.
 

@@ -11,7 +11,8 @@ so with d_u = gamma d_h
     d_a_j = ( d_u_j - mean_i(d_u_i) - u_j mean_i(d_u_i u_i) ) / s
     d_gamma = sum_i d_h_i u_i,      d_beta = sum_i d_h_i
 
-The two means are what is left when statistics are wrongly treated as constants. A shift common to
+The two means are the terms that go missing when the statistics are wrongly treated as constants. A
+shift common to
 the whole batch, and (up to epsilon) a rescaling of it, have no effect, so d_a sums to zero: the
 bias of the linear layer before has no gradient in training.
 

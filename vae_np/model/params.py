@@ -88,6 +88,8 @@ class Params:
 
     Attributes
     ----------
+    sizes
+        The widths.
     flat
         Shape (P,), contiguous.
     encoder, decoder
@@ -162,6 +164,8 @@ class Stats:
 
     Attributes
     ----------
+    sizes
+        The widths.
     flat
         Shape (4 * n_layers * n_hidden,).
     encoder, decoder

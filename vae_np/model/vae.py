@@ -211,7 +211,14 @@ def loss(
     -------
     tuple
         `Loss` with three vectors (n,) in nats, the cache for `loss_backward`, the new `Stats`.
+
+    Raises
+    ------
+    ValueError
+        If eps has another shape.
     """
+    if eps.ndim != 3 or eps.shape[1:] != (len(x), params.sizes.n_latent):
+        raise ValueError(f"eps has shape {eps.shape}: give (L, {len(x)}, {params.sizes.n_latent})")
     n_layers = len(params.encoder)
     kl_weight = float(kl_weight)  # a NumPy float64 would widen float32
     encoder_masks, decoder_masks = (None, None) if masks is None else (masks[:n_layers], masks[n_layers:])

@@ -29,12 +29,12 @@ def side_view(z: np.ndarray, direction: np.ndarray) -> np.ndarray:
     return np.stack([along, second], axis=1)
 
 
-def latent_plot(others: np.ndarray, control: np.ndarray, shifted: np.ndarray, true: np.ndarray) -> Figure:
+def latent_plot(training: np.ndarray, control: np.ndarray, shifted: np.ndarray, true: np.ndarray) -> Figure:
     """Plot control cells, the same cells after the shift, and the real stimulated cells.
 
     Parameters
     ----------
-    others
+    training
         Latent means of the training cells, (n, k), the background.
     control, shifted
         Control cells of the target before and after adding delta, (m, k).
@@ -49,9 +49,9 @@ def latent_plot(others: np.ndarray, control: np.ndarray, shifted: np.ndarray, tr
     figure = Figure(figsize=(7, 5.5), layout="constrained")
     axes = figure.add_subplot()
     delta = shifted.mean(axis=0) - control.mean(axis=0)
-    view = side_view(others, delta)
+    view = side_view(training, delta)
     groups = [
-        (others, GRAY, "training cells", 8),
+        (training, GRAY, "training cells", 8),
         (true, GREEN, "real stimulated cells of the target (held out)", 14),
         (control, BLUE, "control cells of the target", 14),
         (shifted, ORANGE, "control + delta (predicted)", 14),

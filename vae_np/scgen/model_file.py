@@ -22,6 +22,9 @@ from vae_np.scgen.settings import Settings
 FORMAT, VERSION = "vae_np.ScGen", 1
 LABELS = ("condition", "cell_type")
 HISTORY = "history_"
+# What NumPy, zipfile and json raise for bytes and for parts that are not those of a model file.
+DAMAGE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, MemoryError)
+UNREADABLE = (*DAMAGE, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 
 
 class Fitted(NamedTuple):
@@ -112,44 +115,54 @@ def read_model(path: str | Path) -> tuple[Settings, Fitted]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"model file {path} does not exist, or is no file")
-    damage = (ValueError, TypeError, LookupError, AttributeError, EOFError, OSError, OverflowError)
-    unreadable = (*damage, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(arrays.pop("header").tobytes())
         known, version = header["format"] == FORMAT, int(header["version"])
-    except unreadable as error:
+    except PermissionError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except UNREADABLE as error:
         raise InputError(f"{path} is not a vae_np model file, or it is damaged") from error
-    if not known:
+    if not known or version < 1:
         raise InputError(f"{path} is not a vae_np model file")
     if version > VERSION:
         raise InputError(f"{path} has format version {version}, newer than {VERSION}: update vae_np")
     try:
         return Settings(**header["settings"]), _fitted(header, arrays)
-    except damage as error:
+    except DAMAGE as error:
         raise InputError(f"{path} is a damaged model file: its parts do not fit together") from error
+
+
+def _labels(header: dict[str, Any], arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
+    names, codes = np.array(header[f"{name}_names"], np.str_), arrays[f"{name}_codes"]
+    if codes.ndim != 1 or codes.dtype.kind not in "iu" or codes.min(initial=0) < 0:
+        raise ValueError(f"the codes of {name} are no indices")
+    return names[codes]
 
 
 def _fitted(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fitted:
     settings, genes = header["settings"], header["genes"]
+    if not isinstance(genes, list) or not all(isinstance(gene, str) for gene in genes):
+        raise ValueError("gene names are not strings")
+    if len(set(genes)) < len(genes):
+        raise ValueError("gene names stand more than once")
     sizes = Sizes(len(genes), settings["n_hidden"], settings["n_latent"], settings["n_layers"])
-    condition, cell_type = (
-        np.array(header[f"{name}_names"], np.str_)[arrays[f"{name}_codes"]] for name in LABELS
-    )
+    condition, cell_type = (_labels(header, arrays, name) for name in LABELS)
     z, variance = arrays["z"], arrays["residual_variance"]
     if z.shape != (len(condition), sizes.n_latent) or len(cell_type) != len(z):
         raise ValueError("latent means and labels differ in number")
-    if variance.shape != (sizes.n_genes,):
-        raise ValueError("residual variances and genes differ in number")
-    if not (isinstance(genes, list) and all(isinstance(gene, str) for gene in genes)):
-        raise ValueError("gene names are not strings")
+    if variance.shape != (sizes.n_genes,) or not (np.isfinite(variance) & (variance >= 0)).all():
+        raise ValueError("residual variances are not one number of at least 0 a gene")
     for name in ("params", "stats", "z"):
         if arrays[name].dtype != settings["dtype"] or not np.isfinite(arrays[name]).all():
             raise ValueError(f"{name} does not hold finite numbers of the model's dtype")
+    stats = Stats(sizes, arrays["stats"])
+    if any((layer.var < 0).any() for layer in (*stats.encoder, *stats.decoder)):
+        raise ValueError("a running variance is negative")
     return Fitted(
         Params(sizes, arrays["params"]),
-        Stats(sizes, arrays["stats"]),
+        stats,
         {name[len(HISTORY) :]: a for name, a in arrays.items() if name.startswith(HISTORY)},
         variance,
         genes,

@@ -1,4 +1,4 @@
-"""scGen on AnnData: fit a VAE to all cells, predict how a cell type answers to a stimulus.
+"""scGen on AnnData: fit a VAE to all cells, predict how a cell type responds to a stimulus.
 
 The defaults are the published 2.x model and settings (theislab/scgen 2.1). What differs, and why:
 
@@ -169,7 +169,7 @@ class ScGen:
         InputError
             If the data or a setting cannot be used.
         NonFiniteLossError
-            If training diverges; the model then holds the last good weights.
+            If training diverges; the model then holds the weights of the best epoch so far.
         """
         x = log_matrix(adata, layer)
         condition, cell_type = labels(adata, condition_key), labels(adata, cell_type_key)
@@ -366,6 +366,7 @@ class ScGen:
             If a name is unknown, the cells cannot be used, or no cells are left for delta.
         """
         fitted = self.fitted
+        ctrl_key, stim_key = str(ctrl_key), str(stim_key)
         if (celltype_to_predict is None) == (adata_to_predict is None):
             raise InputError("give one of celltype_to_predict and adata_to_predict, not both or none")
         if mode not in ("change", "decode", "sample"):
@@ -373,9 +374,10 @@ class ScGen:
         min_cells = whole_number("min_cells", min_cells, least=1)
         seed = self.settings.seed if seed is None else whole_number("seed", seed, least=0)
         delta_rng, noise_rng = np.random.default_rng(seed).spawn(2)
-        target = celltype_to_predict
         if adata_to_predict is not None:
             target = self._only_type_of(adata_to_predict)
+        else:
+            target = str(celltype_to_predict)  # labels are compared as strings, numbers too
         shift, counts = perturbation(
             fitted.reference,
             ctrl_key,
@@ -505,7 +507,7 @@ class ScGen:
             return None
         if not isinstance(restriction, str | Sequence | np.ndarray):
             raise InputError(f"restrict_arithmetic_to is {restriction!r}: give names of cell types")
-        return [restriction] if isinstance(restriction, str) else list(restriction)
+        return [restriction] if isinstance(restriction, str) else [str(name) for name in restriction]
 
     def _only_type_of(self, cells: AnnData) -> str | None:
         """Name the cell type of some cells, if they are labeled and all of one type."""

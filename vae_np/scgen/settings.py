@@ -6,6 +6,8 @@ import numpy as np
 
 from vae_np.errors import InputError, real_number, whole_number
 
+TINY = float(np.finfo(np.float32).tiny)  # a smaller variance would be 0 in float32
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -34,7 +36,7 @@ class Settings:
             "n_layers": whole_number("n_layers", self.n_layers, least=0),
             "dropout_rate": real_number("dropout_rate", self.dropout_rate, least=0, below=1),
             "kl_weight": real_number("kl_weight", self.kl_weight, least=0),
-            "variance": real_number("variance", self.variance, above=0),
+            "variance": real_number("variance", self.variance, least=TINY),
             "seed": whole_number("seed", self.seed, least=0),
         }
         if self.n_threads is not None:

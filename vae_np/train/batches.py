@@ -33,7 +33,8 @@ def split_cells(n_cells: int, train_size: float, rng: np.random.Generator) -> tu
     InputError
         If `train_size` is outside (0, 1], or fewer than two cells would be left to train on.
     """
-    if real_number("train_size", train_size, above=0) > 1:
+    train_size = real_number("train_size", train_size, above=0)
+    if train_size > 1:
         raise InputError(f"train_size is {train_size}: give a share above 0 and at most 1")
     n_train = math.ceil(train_size * n_cells)
     if train_size < 1:

@@ -9,7 +9,7 @@ from vae_np.train.trained import Trained
 
 
 class NonFiniteLossError(InputError, ArithmeticError):
-    """Training met a loss that is not finite; `trained` holds the last good weights and the history."""
+    """Training met a loss that is not finite; `trained` holds the best weights so far and the history."""
 
     def __init__(self, message: str, trained: Trained) -> None:
         super().__init__(message)

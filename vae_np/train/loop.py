@@ -23,8 +23,10 @@ def _split(
     if validation_cells is None:
         return split_cells(n_cells, train_size, rng)
     given = np.asarray(validation_cells)
-    chosen = np.flatnonzero(given) if given.dtype == bool and len(given) == n_cells else np.unique(given)
-    if chosen.size and (chosen.dtype.kind not in "iu" or chosen[0] < 0 or chosen[-1] >= n_cells):
+    is_mask = given.dtype == bool and given.shape == (n_cells,)
+    chosen = np.flatnonzero(given) if is_mask else np.unique(given)
+    is_index = given.ndim == 1 and (is_mask or given.dtype.kind in "iu" or given.size == 0)
+    if not is_index or (chosen.size and (chosen[0] < 0 or chosen[-1] >= n_cells)):
         raise InputError(f"validation_cells must be indices from 0 to {n_cells - 1}, or a mask")
     train_cells = np.setdiff1d(np.arange(n_cells), chosen)
     if len(train_cells) < 2:
@@ -200,7 +202,7 @@ def fit(
         If a setting or `x` cannot be used.
     NonFiniteLossError
         If a loss is not finite, in training or in validation; it names the first quantity that went
-        wrong and carries the last good weights.
+        wrong and carries the weights of the best epoch so far (the initial ones if the first fails).
     """
     settings = TrainSettings(
         kl_weight,
