@@ -308,6 +308,7 @@ def demo(**given: Any) -> None:  # noqa: ANN401 - click passes each option by it
     from vae_np.evaluate.held_out import hold_out
     from vae_np.evaluate.report import write_report, write_scores
     from vae_np.plots import latent_plot, reg_mean_plot
+    from vae_np.scgen.cells import control_cells
 
     given |= {"condition_key": "condition", "cell_type_key": "cell_type", "target": DEMO_TARGET}
     given |= {"control": "control", "stimulated": "stimulated", "batch_size": None, "layer": None}
@@ -329,8 +330,7 @@ def demo(**given: Any) -> None:  # noqa: ANN401 - click passes each option by it
     model = train_model(train, given)
     predicted, rows = predict_and_score(model, split, given)
 
-    is_control = (train.obs["condition"] == "control") & (train.obs["cell_type"] == DEMO_TARGET)
-    control = train[is_control.to_numpy()]
+    control = train[control_cells(train, "condition", "cell_type", "control", DEMO_TARGET)]
     figures = {
         "Predicted against true mean of each gene; the genes that change most are named.": reg_mean_plot(
             gene_mean(predicted.X), gene_mean(held_out.X), gene_mean(control.X), predicted.var_names
