@@ -21,6 +21,7 @@ FLOORS = {
     "train": 4,
     "scgen": 5,
     "evaluate": 6,
+    "verify": 6,
     "cli": 7,
     "__main__": 8,
 }

@@ -65,6 +65,24 @@ def bernoulli_log_likelihood_backward(d_ll: np.ndarray, x: np.ndarray, logits: n
     return d_ll[..., None] * (x - _sigmoid(logits))
 
 
+def bernoulli_sample(logits: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Toss the decoder's coins, x = 1 where noise < sigmoid(logits), else 0 [bernoulli-likelihood].
+
+    Parameters
+    ----------
+    logits
+        Shape (n, d), or (L, n, d).
+    noise
+        Uniform on [0, 1), shape of `logits`.
+
+    Returns
+    -------
+    np.ndarray
+        x, shape and dtype of `logits`.
+    """
+    return (noise < _sigmoid(logits)).astype(logits.dtype)
+
+
 def _require_unit_interval(values: np.ndarray) -> None:
     """Raise `InputError` for data outside [0, 1], where the likelihood has no maximum."""
     if values.size and not (values.min() >= 0 and values.max() <= 1):

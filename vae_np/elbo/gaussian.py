@@ -25,13 +25,15 @@ def log_normal(z: np.ndarray, mu: np.ndarray, log_var: np.ndarray) -> np.ndarray
 
     Parameters
     ----------
-    z, mu, log_var
+    z
+        Shape (n, k), or (L, n, k) for L draws.
+    mu, log_var
         Shape (n, k).
 
     Returns
     -------
     np.ndarray
-        Shape (n,), nats.
+        Shape (n,) or (L, n), nats.
     """
     return -0.5 * (LOG_2PI + log_var + (z - mu) ** 2 * np.exp(-log_var)).sum(axis=-1)
 
@@ -46,14 +48,14 @@ def log_normal_backward(
     Parameters
     ----------
     d_log_q
-        Shape (n,).
+        Shape (n,) or (L, n).
     z, mu, log_var
         What `log_normal` was given.
 
     Returns
     -------
     tuple of np.ndarray
-        d_z, d_mu, d_log_var, each (n, k).
+        d_z, d_mu, d_log_var, each of the shape of `z`: with L draws, one gradient a draw.
     """
     d = d_log_q[..., None]
     r = (z - mu) * np.exp(-log_var)
@@ -66,12 +68,12 @@ def log_standard_normal(z: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     z
-        Shape (n, k).
+        Shape (n, k), or (L, n, k) for L draws.
 
     Returns
     -------
     np.ndarray
-        Shape (n,), nats.
+        Shape (n,) or (L, n), nats.
     """
     return -0.5 * (LOG_2PI + z**2).sum(axis=-1)
 

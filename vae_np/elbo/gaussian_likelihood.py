@@ -63,6 +63,26 @@ def gaussian_log_likelihood_backward(
     return d_ll[..., None] * (x - x_hat) / _in_dtype_of(x_hat, variance)
 
 
+def gaussian_sample(x_hat: np.ndarray, variance: float | np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Draw data from the decoder's density, x = x_hat + sqrt(variance) * noise [gaussian-likelihood].
+
+    Parameters
+    ----------
+    x_hat
+        Shape (n, d), or (L, n, d).
+    variance
+        A positive float, or one a feature, (d,).
+    noise
+        Standard normal, shape of `x_hat`.
+
+    Returns
+    -------
+    np.ndarray
+        x, shape of `x_hat`.
+    """
+    return x_hat + np.sqrt(_in_dtype_of(x_hat, variance)) * noise
+
+
 def _identity(x_hat: np.ndarray) -> np.ndarray:
     return x_hat
 

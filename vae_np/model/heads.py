@@ -19,7 +19,7 @@ LIMIT = 10.0
 
 
 def guard_log_var(a: np.ndarray) -> np.ndarray:
-    """Bound the head's output smoothly, log_var = 10 tanh(a / 10).
+    """Bound the head's output smoothly, log_var = 10 tanh(a / 10) [grad-heads-add].
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def guard_log_var(a: np.ndarray) -> np.ndarray:
 
 
 def guard_log_var_backward(d_log_var: np.ndarray, log_var: np.ndarray) -> np.ndarray:
-    """Carry the gradient back, d_a = (1 - (log_var / 10)^2) d_log_var.
+    """Carry the gradient back, d_a = (1 - (log_var / 10)^2) d_log_var [grad-heads-add].
 
     Parameters
     ----------

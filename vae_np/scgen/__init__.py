@@ -1,5 +1,6 @@
 """scGen: the perturbation vector and the AnnData-facing model."""
 
+from vae_np.scgen.batch_removal import remove_batch_shift
 from vae_np.scgen.delta import (
     decoded_change,
     delta,
@@ -17,5 +18,6 @@ __all__ = [
     "delta_balanced",
     "delta_predict",
     "delta_resampled",
+    "remove_batch_shift",
     "shared_types",
 ]

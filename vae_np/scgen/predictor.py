@@ -25,14 +25,16 @@ from threadpoolctl import threadpool_limits
 
 from vae_np.data.expression import log_matrix
 from vae_np.data.matrix import Matrix, checked_matrix, dense_rows
-from vae_np.elbo.gaussian_likelihood import gaussian
+from vae_np.elbo.gaussian_likelihood import gaussian, gaussian_sample
 from vae_np.elbo.reparameterize import reparameterize
 from vae_np.errors import InputError, whole_number
+from vae_np.model import evidence
 from vae_np.model.inference import expectation, posterior, residual_variance
 from vae_np.model.params import Params, Sizes, Stats, initialize
 from vae_np.scgen.arithmetic import DeltaMethod, Reference, perturbation
 from vae_np.scgen.cells import control_cells, labels, match_genes, matched_matrix
 from vae_np.scgen.delta import decoded_change, delta_predict
+from vae_np.scgen.estimates import Estimate, Estimator, estimate
 from vae_np.scgen.model_file import Fitted, read_model, write_model
 from vae_np.scgen.settings import Settings
 from vae_np.train.batches import split_cells
@@ -312,6 +314,97 @@ class ScGen:
         """
         return self.decode(self.encode(cells))
 
+    def elbo(
+        self,
+        cells: AnnData | Matrix,
+        n_samples: int = 10,
+        variance: float | np.ndarray | None = None,
+        seed: int | None = None,
+    ) -> Estimate:
+        """Estimate the ELBO of each cell [mc-elbo].
+
+        The ELBO proper, with the whole KL: `kl_weight` belongs to training, as `variance` of the
+        constructor does.
+
+        Parameters
+        ----------
+        cells
+            As in `encode`.
+        n_samples
+            Draws from q a cell.
+        variance
+            Of the decoder: a positive number, or one a gene, (d,), in the order of `genes`; None is
+            `residual_variance`.
+        seed
+            Of the draws; None is the model's.
+
+        Returns
+        -------
+        Estimate
+            Nats for each cell; on average a lower bound of log p(x).
+
+        Raises
+        ------
+        InputError
+            As in `encode`, or if n_samples, variance or seed are out of range.
+        """
+        return self._estimate(evidence.elbo, cells, n_samples, variance, seed)
+
+    def marginal_log_likelihood(
+        self,
+        cells: AnnData | Matrix,
+        n_samples: int = 1000,
+        variance: float | np.ndarray | None = None,
+        seed: int | None = None,
+    ) -> Estimate:
+        """Estimate log p(x) of each cell by importance sampling [marginal-is].
+
+        Parameters
+        ----------
+        cells, variance, seed
+            As in `elbo`.
+        n_samples
+            Draws a cell, each decoded: 1,000 draws cost as much as reconstructing 1,000 times.
+
+        Returns
+        -------
+        Estimate
+            Nats for each cell. A standard error near 1 or above says that a few draws carry all the
+            weight, and that the value is too low.
+
+        Raises
+        ------
+        InputError
+            As in `elbo`.
+        """
+        return self._estimate(evidence.marginal_log_likelihood, cells, n_samples, variance, seed)
+
+    def reconstruction_error(
+        self,
+        cells: AnnData | Matrix,
+        n_samples: int = 10,
+        variance: float | np.ndarray | None = None,
+        seed: int | None = None,
+    ) -> Estimate:
+        """Estimate -E_q log p(x|z) of each cell [mc-reconstruction].
+
+        Parameters
+        ----------
+        cells, n_samples, variance, seed
+            As in `elbo`.
+
+        Returns
+        -------
+        Estimate
+            Nats for each cell; the smaller the better.
+
+        Raises
+        ------
+        InputError
+            As in `elbo`.
+        """
+        return self._estimate(evidence.reconstruction_error, cells, n_samples, variance, seed)
+
     def predict(
         self,
         ctrl_key: str = "control",
@@ -401,8 +494,8 @@ class ScGen:
             measured = dense_rows(x, slice(None), predicted.dtype)
             predicted = decoded_change(measured, self.decode(z), predicted)
         elif mode == "sample":
-            noise = noise_rng.standard_normal(predicted.shape) * np.sqrt(self.residual_variance)
-            predicted = predicted + noise.astype(predicted.dtype)
+            noise = noise_rng.standard_normal(predicted.shape).astype(predicted.dtype)
+            predicted = gaussian_sample(predicted, self.residual_variance, noise)
         if clip:
             predicted = np.maximum(predicted, 0)
 
@@ -481,7 +574,8 @@ class ScGen:
         """Limit the threads of the matrix products inside a `with` block."""
         return threadpool_limits(self.settings.n_threads)
 
-    def _posterior(self, cells: AnnData | Matrix) -> tuple[np.ndarray, np.ndarray]:
+    def _matrix(self, cells: AnnData | Matrix) -> Matrix:
+        """Expression of some cells with the model's genes as columns."""
         fitted = self.fitted
         if isinstance(cells, AnnData):
             x = matched_matrix(cells, fitted.genes, fitted.layer)
@@ -489,8 +583,25 @@ class ScGen:
             x = checked_matrix(cells, "the matrix of cells")
         if x.shape[1] != len(self.genes):
             raise InputError(f"the cells have shape {x.shape}: the model takes (n, {len(self.genes)})")
+        return x
+
+    def _posterior(self, cells: AnnData | Matrix) -> tuple[np.ndarray, np.ndarray]:
+        x = self._matrix(cells)
         with self._threads():
             return posterior(self.params, self.stats, x)
+
+    def _estimate(
+        self,
+        estimator: Estimator,
+        cells: AnnData | Matrix,
+        n_samples: int,
+        variance: float | np.ndarray | None,
+        seed: int | None,
+    ) -> Estimate:
+        x = self._matrix(cells)
+        seed = self.settings.seed if seed is None else seed
+        with self._threads():
+            return estimate(estimator, self.fitted, x, n_samples, variance, seed)
 
     def _type_names(
         self, restriction: str | Sequence[str] | Mapping[str, Sequence[str]] | None

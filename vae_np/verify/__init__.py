@@ -1,0 +1,1 @@
+"""Verification: the table of equations, the judges that decide each, and exactly solvable models."""
