@@ -45,3 +45,51 @@ def torch():
     if IN_CI:
         return importlib.import_module("torch")
     return pytest.importorskip("torch")
+
+
+TEETH: dict[str, list[int]] = {}
+
+
+@pytest.fixture
+def record_teeth():
+    """Remember (labels, mutants killed, mutants) for the table at the end."""
+
+    def record(labels, killed, total):
+        for label in labels:
+            old = TEETH.get(label, [0, 0])
+            TEETH[label] = [old[0] + killed, old[1] + total]
+
+    return record
+
+
+REPORTS: dict[str, tuple] = {}
+
+
+@pytest.fixture
+def record_report():
+    """Remember an equation and its report for the table at the end."""
+
+    def record(equation, report):
+        REPORTS[equation.label] = equation, report
+
+    return record
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what decides each equation: judges, the error closest to its bound, function, mutants killed."""
+    if not REPORTS:
+        return
+    line = "{:<26}{:>7}{:>10}{:>10}  {:<36}{:>9}".format
+    terminalreporter.section("equations")
+    terminalreporter.write_line(line("label", "judges", "error", "bound", "function", "mutants"))
+    for label, (equation, report) in REPORTS.items():
+        function = equation.function.split(":")[1] if equation.function else "-"
+        killed = "{}/{}".format(*TEETH[label]) if label in TEETH else "-"
+        error, bound = f"{report.error:.1e}", f"{report.bound:.1e}"
+        terminalreporter.write_line(line(label, len(report.verdicts), error, bound, function, killed))
+    printed = [equation for equation, report in REPORTS.values() if equation.lines and report.ok]
+    n_judges = sum(len(report.verdicts) for _, report in REPORTS.values())
+    terminalreporter.write_line(
+        f"{len(REPORTS)} equations, {len(printed)} of them from the source, {n_judges} judges; "
+        "the mutants of a function count for each of its labels"
+    )

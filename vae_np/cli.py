@@ -1,12 +1,14 @@
-"""The command line: `vae-np demo`, `vae-np train`, `vae-np predict`.
+"""The command line: `vae-np demo`, `train`, `predict`, `equations`, `where`.
 
-Exit status: 0 done, 2 bad usage or bad input, said in one line on stderr, 130 interrupted. Progress
-and remarks go to stderr, results to stdout; with --json stdout holds the JSON alone.
+Exit status: 0 done, 1 an equation failed its check, 2 bad usage or bad input, said in one line on
+stderr, 130 interrupted. Progress and remarks go to stderr, results to stdout; with --json stdout holds
+the JSON alone.
 """
 
 import io
 import json
 import sys
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -243,21 +245,26 @@ def write_cells(path: Path, adata: "AnnData") -> None:
         temporary.write_bytes(buffer.getbuffer())
 
 
-def show(rows: list["Row"]) -> None:
-    """Print the table of scores."""
+def print_table(heading: Sequence[str], lines: Sequence[Sequence[str]], n_words: int = 1) -> None:
+    """Print a table; its first columns hold words, the others numbers."""
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
-    from vae_np.evaluate.report import table
-
-    heading, *lines = table(rows)
     printed = Table(box=SIMPLE)
     for i, name in enumerate(heading):
-        printed.add_column(name, justify="right" if i else "left")
+        printed.add_column(name, justify="left" if i < n_words else "right")
     for line in lines:
         printed.add_row(*line)
     Console().print(printed)
+
+
+def show(rows: list["Row"]) -> None:
+    """Print the table of scores."""
+    from vae_np.evaluate.report import table
+
+    heading, *lines = table(rows)
+    print_table(heading, lines)
 
 
 def as_records(rows: list["Row"]) -> list[dict[str, Any]]:
@@ -452,6 +459,55 @@ def predict(file: Path, **given: Any) -> None:  # noqa: ANN401
     click.echo(f"written: {given['out']} ({predicted.n_obs} cells x {predicted.n_vars} genes)")
 
 
+@program.command(short_help="Verify the equations.")
+@click.argument("labels", nargs=-1, metavar="[LABEL]...")
+@options("seed", "json")
+def equations(labels: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401
+    """Verify every equation by all of its judges; with LABELs those alone, judge by judge.
+
+    A judge is an independent way to decide a claim: an exact value, quadrature, sampling, a complex
+    step, and, where SymPy is installed, symbols. Exit status 1 if one disagrees.
+    """
+    from vae_np.verify.run import find, sympy_is_installed, verify_all
+    from vae_np.verify.table import LEGEND, as_json, claim, details, overview, summary
+
+    start = time.perf_counter()
+    reports = verify_all(*labels, seed=given["seed"] or 0)
+    seconds = time.perf_counter() - start
+    if given["as_json"]:
+        click.echo(json.dumps(as_json(reports)))
+    else:
+        if labels:
+            for report in reports:
+                click.echo(f"\n{claim(find(report.label))}")
+                print_table(*details(report), n_words=2)
+        else:
+            print_table(*overview(reports), n_words=2)
+            click.echo(LEGEND)
+        click.echo(summary(reports, seconds))
+    for report in reports:
+        if not report.ok:
+            remark(f"vae-np: {report.label} ({report.page}) is WRONG: {report.message}")
+    if not sympy_is_installed():
+        remark("the symbolic judges did not take part: pip install 'vae_np[symbolic]'")
+    return 0 if all(report.ok for report in reports) else 1
+
+
+@program.command(short_help="Find an equation's page, function, record and test.")
+@click.argument("label")
+@options("json")
+def where(label: str, **given: Any) -> None:  # noqa: ANN401
+    """Print where the equation LABEL stands: its page, function, record and test, as file:line."""
+    from vae_np.verify.where import where as find_places
+
+    places = find_places(label)
+    if given["as_json"]:
+        click.echo(json.dumps({"label": label} | places._asdict() | {"root": str(places.root)}))
+        return
+    for name in ("page", "function", "record", "test"):
+        click.echo(f"{name:<10}{getattr(places, name) or '-'}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status.
 
@@ -463,7 +519,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 2 bad usage or bad input, 130 interrupted.
+        0 done, 1 an equation failed its check, 2 bad usage or bad input, 130 interrupted.
     """
     said: set[str] = set()
 

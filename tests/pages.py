@@ -1,0 +1,71 @@
+"""The parts of the derivation pages that are read off the code; `python tests/pages.py` renews them.
+
+A page shows the code of its functions and the figures of its checks. Both stand in the page itself, so
+that it reads well anywhere, and `test_pages.py` fails when they are not what the code says.
+"""
+
+import ast
+import inspect
+import re
+import textwrap
+from pathlib import Path
+
+from vae_np.verify.equations import EQUATIONS
+from vae_np.verify.run import function_of, quoted, verify
+from vae_np.verify.where import derivations
+
+EDITIONS = {"en": derivations(), "ja": derivations() / "ja"}
+TABLE = {equation.label: equation for equation in EQUATIONS}
+CODE = re.compile(r"\{code ([a-z0-9-]+)\}|<!-- code ([a-z0-9-]+) -->\n```python\n.*?\n```", re.DOTALL)
+FIGURES = re.compile(r"\{figures ([a-z0-9-]+)\}|^> `([a-z0-9-]+)`: .*$", re.MULTILINE)
+REFUTED = re.compile(
+    r"\{refuted ([a-z0-9-]+)\}|^> `([a-z0-9-]+)` refutes: .*$(?:\n> `\2` refutes: .*$)*", re.MULTILINE
+)
+QUOTED = re.compile(
+    r"^> `([a-z0-9-]+)`: (\d+) judges?; closest: (.+); error (\S+), bound (\S+)$", re.MULTILINE
+)
+
+
+def code(label: str) -> str:
+    """The source of the function that computes an equation, without its docstring."""
+    function = function_of(TABLE[label])
+    source = textwrap.dedent(inspect.getsource(function))
+    lines, tree = source.splitlines(), ast.parse(source).body[0]
+    docstring = tree.body[0]
+    del lines[docstring.lineno - 1 : docstring.end_lineno]
+    return "\n".join([f"<!-- code {label} -->", "```python", *lines, "```"])
+
+
+def figures(label: str) -> str:
+    """How many judges decide an equation, and the one that came closest to its bound."""
+    verdicts = verify(TABLE[label]).verdicts
+    shown = quoted(verdicts)
+    judges = f"{len(verdicts)} judge{'s' if len(verdicts) > 1 else ''}"
+    return f"> `{label}`: {judges}; closest: {shown.judge}; error {shown.error:.1e}, bound {shown.bound:.1e}"
+
+
+def refuted(label: str) -> str:
+    """The wrong readings of an equation, and the error that gives each away."""
+    return "\n".join(
+        f"> `{label}` refutes: {verdict.judge}; error {verdict.error:.1e}, bound {verdict.bound:.1e}"
+        for verdict in verify(TABLE[label]).verdicts
+        if verdict.refutes
+    )
+
+
+def renewed(text: str) -> str:
+    """A page with its code and its figures as they are now."""
+    text = CODE.sub(lambda match: code(match[1] or match[2]), text)
+    text = FIGURES.sub(lambda match: figures(match[1] or match[2]), text)
+    return REFUTED.sub(lambda match: refuted(match[1] or match[2]), text)
+
+
+def pages(edition: str) -> list[Path]:
+    """The pages of an edition that hold equations."""
+    return [path for path in sorted(EDITIONS[edition].glob("*.md")) if path.stem not in ("README", "errata")]
+
+
+if __name__ == "__main__":
+    for folder in EDITIONS.values():
+        for page in folder.glob("*.md"):
+            page.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")
