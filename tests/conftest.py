@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from labels import PROSE
 from threadpoolctl import threadpool_limits
 
 IN_CI = os.environ.get("CI") == "true"
@@ -48,13 +49,15 @@ def torch():
 
 
 TEETH: dict[str, list[int]] = {}
+BY_FUNCTION: dict[str, tuple[int, int]] = {}
 
 
 @pytest.fixture
 def record_teeth():
-    """Remember (labels, mutants killed, mutants) for the table at the end."""
+    """Remember how many mutants of a function were killed, for the table at the end."""
 
-    def record(labels, killed, total):
+    def record(function, labels, killed, total):
+        BY_FUNCTION[function] = killed, total
         for label in labels:
             old = TEETH.get(label, [0, 0])
             TEETH[label] = [old[0] + killed, old[1] + total]
@@ -87,9 +90,13 @@ def pytest_terminal_summary(terminalreporter):
         killed = "{}/{}".format(*TEETH[label]) if label in TEETH else "-"
         error, bound = f"{report.error:.1e}", f"{report.bound:.1e}"
         terminalreporter.write_line(line(label, len(report.verdicts), error, bound, function, killed))
-    printed = [equation for equation, report in REPORTS.values() if equation.lines and report.ok]
+    right = [equation for equation, report in REPORTS.values() if report.ok and equation.lines]
+    prose = sum(equation.label in PROSE for equation in right)
+    killed, total = (
+        (sum(counts) for counts in zip(*BY_FUNCTION.values(), strict=True)) if BY_FUNCTION else (0, 0)
+    )
     n_judges = sum(len(report.verdicts) for _, report in REPORTS.values())
     terminalreporter.write_line(
-        f"{len(REPORTS)} equations, {len(printed)} of them from the source, {n_judges} judges; "
-        "the mutants of a function count for each of its labels"
+        f"{len(REPORTS)} equations, {n_judges} judges; of the source {len(right) - prose} of 25 displayed "
+        f"equations and {prose} of 10 claims in prose are right; {killed} of {total} mutants killed"
     )

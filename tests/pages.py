@@ -24,6 +24,7 @@ REFUTED = re.compile(
 QUOTED = re.compile(
     r"^> `([a-z0-9-]+)`: (\d+) judges?; closest: (.+); error (\S+), bound (\S+)$", re.MULTILINE
 )
+REFUTATION = re.compile(r"^> `([a-z0-9-]+)` refutes: (.+); error (\S+), bound (\S+)$", re.MULTILINE)
 
 
 def code(label: str) -> str:

@@ -61,6 +61,27 @@ def test_a_sparse_matrix_and_several_chunks_give_the_same(affine, rng):
         assert dense.value.dtype == float
 
 
+def test_a_posterior_far_from_the_cells_says_so(affine):
+    params, stats, _, x = affine
+    sharp = evidence.marginal_log_likelihood(params, stats, x, gaussian(1e-4), 50, np.random.default_rng(1))
+    assert np.isinf(sharp.standard_error).mean() > 0.5  # one draw in fifty is much better than the others
+
+
+def test_many_draws_are_taken_a_block_at_a_time(affine, monkeypatch):
+    params, stats, _, x = affine
+    monkeypatch.setattr(evidence, "ENTRIES", 700)  # 7 cells and 50 draws at a time
+    shapes = []
+    monkeypatch.setattr(
+        evidence,
+        "reparameterize",
+        lambda mu, log_var, eps: shapes.append(eps.shape) or mu + np.exp(log_var / 2) * eps,
+    )
+    found = evidence.elbo(params, stats, x, gaussian(0.6), 100, np.random.default_rng(1))
+    assert found.value.shape == (N,)
+    assert max(np.prod(shape) for shape in shapes) <= 700
+    assert sum(shape[0] * shape[1] for shape in shapes) == 100 * N
+
+
 def test_another_likelihood_and_no_cells(affine, rng):
     params, stats, _, _ = affine
     x = rng.integers(0, 2, (7, D)).astype(np.float32)
@@ -88,6 +109,8 @@ def test_the_estimates_say_which_variance_they_used(trained):
     assert measured.value.shape == measured.standard_error.shape == (cells.n_obs,)
     given = model.elbo(cells, variance=model.residual_variance)
     assert given.variance_from == "given"
+    given.variance[:] = -1  # a copy: the model keeps its own
+    assert (model.residual_variance > 0).all()
     np.testing.assert_array_equal(given.value, measured.value)
     assert not np.allclose(model.elbo(cells, variance=2.0).value, measured.value)
     # the ELBO is the reconstruction minus the KL, with the same draws
@@ -112,6 +135,7 @@ def test_the_draws_follow_the_seed(trained):
         ({"variance": np.ones(7)}, r"variance has shape \(7,\)"),
         ({"variance": "a"}, "variance is not positive"),
         ({"seed": -1}, "seed is -1"),
+        ({"n_samples": 10**12}, "give at most 1000000"),
     ],
 )
 def test_bad_settings_are_refused(trained, settings, message):

@@ -81,5 +81,5 @@ def test_every_wrong_version_is_rejected(function, labels, record_teeth):
         with in_place_of(function, mutant):
             if not rejected(judges):
                 survivors.append(description)
-    record_teeth(labels, n_mutants - len(survivors), n_mutants)
+    record_teeth(function.__name__, labels, n_mutants - len(survivors), n_mutants)
     assert not survivors, f"{len(survivors)} of {n_mutants} wrong versions survive: " + "; ".join(survivors)

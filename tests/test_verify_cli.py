@@ -48,6 +48,13 @@ def test_json_has_the_promised_fields(capsys):
             assert (judge["error"] > judge["bound"]) == judge["refutes"]
 
 
+def test_json_of_the_whole_table(capsys):
+    assert main(["equations", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["ok"] is True
+    assert all(judge["ok"] is True for record in result["records"] for judge in record["judges"])
+
+
 def test_a_wrong_formula_gives_status_1_and_is_named(capsys, monkeypatch):
     gaussian = import_module("vae_np.elbo.gaussian")
     right = gaussian.kl_standard_normal

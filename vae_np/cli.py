@@ -506,6 +506,8 @@ def where(label: str, **given: Any) -> None:  # noqa: ANN401
         return
     for name in ("page", "function", "record", "test"):
         click.echo(f"{name:<10}{getattr(places, name) or '-'}")
+    if places.root != Path.cwd():
+        remark(f"in {places.root}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,12 +5,12 @@ for the third. Log likelihoods are added up in float64: thousands of genes make 
 which float32 would keep three decimals.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from vae_np.data.matrix import Matrix, chunks, dense_rows
+from vae_np.data.matrix import CHUNK, Matrix, dense_rows
 from vae_np.elbo.gaussian import kl_standard_normal
 from vae_np.elbo.likelihood import Likelihood
 from vae_np.elbo.marginal import iwae, marginal_log_weights, sample_defensive_mixture
@@ -18,6 +18,9 @@ from vae_np.elbo.monte_carlo import elbo_estimate, monte_carlo_reconstruction
 from vae_np.elbo.reparameterize import reparameterize
 from vae_np.model.params import Params, Stats
 from vae_np.model.vae import decode, encode
+
+# Most numbers that the noise of some draws, or the log weights of all draws, may take up: 32 MB.
+ENTRIES = 2**22
 
 
 class Evidence(NamedTuple):
@@ -27,42 +30,53 @@ class Evidence(NamedTuple):
     standard_error: np.ndarray
 
 
-class CellDraws(NamedTuple):
-    """Some cells with their posteriors, (n, k), and what draws the latent points."""
+class Cells(NamedTuple):
+    """Some cells, (n, d), their posteriors, (n, k), and what decodes a latent point for each of them."""
 
     x: np.ndarray
     mu: np.ndarray
     log_var: np.ndarray
-    rng: np.random.Generator
-
-    def noise(self, n_samples: int) -> np.ndarray:
-        """Standard normal noise, (L, n, k)."""
-        return self.rng.standard_normal((n_samples, *self.mu.shape))
-
-
-def _log_likelihoods(
-    params: Params, stats: Stats, x: np.ndarray, z: np.ndarray, likelihood: Likelihood
-) -> np.ndarray:
-    """Log likelihoods log p(x|z_l), (L, n), in float64, decoding one draw of all cells at a time."""
-    dtype = params.flat.dtype
-    decoded = (decode(params, stats, draw.astype(dtype))[0].astype(float) for draw in z)
-    return np.stack([likelihood.log_prob(x, x_hat) for x_hat in decoded])
+    log_likelihood: Callable[[np.ndarray], np.ndarray]
 
 
 def _by_chunk(
     params: Params,
     stats: Stats,
     x: Matrix,
-    rng: np.random.Generator,
-    estimate: Callable[[CellDraws], Evidence],
+    likelihood: Likelihood,
+    n_samples: int,
+    estimate: Callable[[Cells], Evidence],
 ) -> Evidence:
-    """Estimate for every cell, 1,024 of them at a time."""
+    """Estimate for every cell, so many at a time that the log weights of their draws fit in memory."""
+    dtype = params.flat.dtype
+    size = max(1, min(CHUNK, ENTRIES // n_samples))
     parts = [Evidence(np.zeros(0), np.zeros(0))]
-    for rows in chunks(x.shape[0]):
-        batch = dense_rows(x, rows, params.flat.dtype)
+    for start in range(0, x.shape[0], size):
+        batch = dense_rows(x, slice(start, start + size), dtype)
         mu, log_var = (a.astype(float) for a in encode(params, stats, batch)[:2])
-        parts.append(estimate(CellDraws(batch.astype(float), mu, log_var, rng)))
+        measured = batch.astype(float)
+
+        def log_likelihood(z: np.ndarray, measured: np.ndarray = measured) -> np.ndarray:
+            decoded = (decode(params, stats, draw.astype(dtype))[0].astype(float) for draw in z)
+            return np.stack([likelihood.log_prob(measured, x_hat) for x_hat in decoded])
+
+        parts.append(estimate(Cells(measured, mu, log_var, log_likelihood)))
     return Evidence(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def _noise(cells: Cells, n_samples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Standard normal noise of all draws, (L', n, k) at a time."""
+    block = max(1, ENTRIES // max(1, cells.mu.size))
+    for start in range(0, n_samples, block):
+        yield rng.standard_normal((min(block, n_samples - start), *cells.mu.shape))
+
+
+def _log_likelihoods(cells: Cells, n_samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Log likelihoods of draws from q, (L, n)."""
+    noise = _noise(cells, n_samples, rng)
+    return np.concatenate(
+        [cells.log_likelihood(reparameterize(cells.mu, cells.log_var, eps)) for eps in noise]
+    )
 
 
 def reconstruction_error(
@@ -94,12 +108,11 @@ def reconstruction_error(
         Nats; the smaller the better.
     """
 
-    def estimate(cells: CellDraws) -> Evidence:
-        z = reparameterize(cells.mu, cells.log_var, cells.noise(n_samples))
-        log_lik = _log_likelihoods(params, stats, cells.x, z, likelihood)
+    def estimate(cells: Cells) -> Evidence:
+        log_lik = _log_likelihoods(cells, n_samples, rng)
         return Evidence(-monte_carlo_reconstruction(log_lik), _standard_error(log_lik))
 
-    return _by_chunk(params, stats, x, rng, estimate)
+    return _by_chunk(params, stats, x, likelihood, n_samples, estimate)
 
 
 def elbo(
@@ -123,13 +136,12 @@ def elbo(
         Nats; on average a lower bound of log p(x).
     """
 
-    def estimate(cells: CellDraws) -> Evidence:
-        z = reparameterize(cells.mu, cells.log_var, cells.noise(n_samples))
-        log_lik = _log_likelihoods(params, stats, cells.x, z, likelihood)
+    def estimate(cells: Cells) -> Evidence:
+        log_lik = _log_likelihoods(cells, n_samples, rng)
         kl = kl_standard_normal(cells.mu, cells.log_var)
         return Evidence(elbo_estimate(log_lik, kl), _standard_error(log_lik))
 
-    return _by_chunk(params, stats, x, rng, estimate)
+    return _by_chunk(params, stats, x, likelihood, n_samples, estimate)
 
 
 def marginal_log_likelihood(
@@ -155,21 +167,27 @@ def marginal_log_likelihood(
     Returns
     -------
     Evidence
-        Nats. A standard error near 1 or above says that a few draws carry all the weight.
+        Nats. The standard error is infinite where one draw carries more than half of the weight: the
+        value then is a lower bound, and too low by an unknown amount.
     """
 
-    def estimate(cells: CellDraws) -> Evidence:
-        pick = cells.rng.random((n_samples, len(cells.x)))
-        z = sample_defensive_mixture(cells.mu, cells.log_var, cells.noise(n_samples), pick)
-        log_lik = _log_likelihoods(params, stats, cells.x, z, likelihood)
-        log_w = marginal_log_weights(log_lik, z, cells.mu, cells.log_var)
+    def estimate(cells: Cells) -> Evidence:
+        log_w = np.concatenate([_log_weights(cells, eps, rng) for eps in _noise(cells, n_samples, rng)])
         value = iwae(log_w)
-        return Evidence(value, _standard_error(np.exp(log_w - value)))
+        weight = np.exp(log_w - value)  # its mean is 1
+        dominated = weight.max(axis=0) > n_samples / 2
+        return Evidence(value, np.where(dominated, np.inf, _standard_error(weight)))
 
-    return _by_chunk(params, stats, x, rng, estimate)
+    return _by_chunk(params, stats, x, likelihood, n_samples, estimate)
+
+
+def _log_weights(cells: Cells, eps: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Log weights of draws from the defensive mixture, (L', n)."""
+    z = sample_defensive_mixture(cells.mu, cells.log_var, eps, rng.random(eps.shape[:2]))
+    return marginal_log_weights(cells.log_likelihood(z), z, cells.mu, cells.log_var)
 
 
 def _standard_error(draws: np.ndarray) -> np.ndarray:
-    """Standard error of the mean over the first axis; NaN would mean one draw, so it is infinite there."""
+    """Standard error of the mean over the first axis; a single draw does not know its own, hence infinity."""
     n = len(draws)
     return draws.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full(draws.shape[1], np.inf)

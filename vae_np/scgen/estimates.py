@@ -70,10 +70,10 @@ def estimate(
     InputError
         If n_samples, variance or seed are out of range.
     """
-    n_samples = whole_number("n_samples", n_samples, least=1)
+    n_samples = whole_number("n_samples", n_samples, least=1, most=1_000_000)
     rng = np.random.default_rng(whole_number("seed", seed, least=0))
     origin = "residual_variance" if variance is None else "given"
-    used = fitted.residual_variance if variance is None else np.asarray(variance)
+    used = fitted.residual_variance.copy() if variance is None else np.array(variance)
     if used.ndim and used.shape != (len(fitted.genes),):
         raise InputError(f"variance has shape {used.shape}: give one number, or ({len(fitted.genes)},)")
     try:

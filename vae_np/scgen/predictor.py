@@ -369,8 +369,8 @@ class ScGen:
         Returns
         -------
         Estimate
-            Nats for each cell. A standard error near 1 or above says that a few draws carry all the
-            weight, and that the value is too low.
+            Nats for each cell. The standard error is infinite where one draw carries more than half of
+            the weight: the value then is a lower bound, and too low by an unknown amount.
 
         Raises
         ------

@@ -46,9 +46,8 @@ def ask(equation: Equation, judge: Judge, seed: int = 0) -> Verdict:
     """
     start = time.perf_counter()
     try:
-        error, bound, origin, detectable = judge.run(
-            function_of(equation), stream(equation.label, judge.name, seed)
-        )
+        measured = judge.run(function_of(equation), stream(equation.label, judge.name, seed))
+        error, bound, origin, detectable = float(measured.error), float(measured.bound), *measured[2:]
         problem = ""
     except Exception as raised:
         error, bound, origin, detectable = math.nan, 0.0, "", None
@@ -124,8 +123,10 @@ def find(label: str) -> Equation:
     from difflib import get_close_matches
 
     table = {equation.label: equation for equation in EQUATIONS}
+    if not isinstance(label, str):
+        raise InputError(f"a label is a text such as 'kl-closed', not {label!r}")
     if label not in table:
-        near = get_close_matches(str(label), table, n=3, cutoff=0.4)
+        near = get_close_matches(label, table, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "vae-np equations lists them"
         raise InputError(f"there is no equation {label!r}: {hint}")
     return table[label]
@@ -159,7 +160,7 @@ def verify_all(*labels: str, seed: int = 0, symbolic: bool | None = None) -> lis
         If a label does not exist, the seed is no whole number, or SymPy is asked for and missing.
     """
     seed = whole_number("seed", seed, least=0)
-    equations = [find(label) for label in labels] or list(EQUATIONS)
+    equations = list(dict.fromkeys(find(label) for label in labels)) or list(EQUATIONS)
     if symbolic is None:
         symbolic = sympy_is_installed()
     elif symbolic and not sympy_is_installed():

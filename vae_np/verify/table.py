@@ -36,11 +36,12 @@ def details(report: Report) -> tuple[Line, list[Line]]:
             verdict.kind,
             f"{verdict.error:.1e}",
             f"{'> ' if verdict.refutes else ''}{verdict.bound:.1e}",
+            "" if verdict.detectable is None else f"{verdict.detectable:.1e}",
             ("refuted" if verdict.refutes else "right") if verdict.ok else "WRONG",
         )
         for verdict in report.verdicts
     ]
-    return ("judge", "method", "error", "bound", "verdict"), lines
+    return ("judge", "method", "error", "bound", "detects", "verdict"), lines
 
 
 def claim(equation: Equation) -> str:

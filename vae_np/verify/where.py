@@ -39,7 +39,7 @@ class Where(NamedTuple):
 def derivations() -> Path:
     """Folder of the derivation pages: the originals in a checkout, the copies in an installed package."""
     originals = CHECKOUT / "derivations"
-    return originals if (CHECKOUT / "pyproject.toml").exists() else PACKAGE / "derivations"
+    return originals if (originals / "README.md").exists() else PACKAGE / "derivations"
 
 
 def line_of(pattern: str, file: Path) -> int | None:
