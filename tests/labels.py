@@ -1,4 +1,4 @@
-"""Every label there has to be: 25 displayed equations of the source, 10 claims in its prose, what the code adds."""
+"""Every label there has to be: displayed equations of the source, claims in its prose, what the code adds."""
 
 
 def labels(text: str) -> set[str]:
