@@ -89,10 +89,10 @@ def not_above(lower: np.ndarray, upper: np.ndarray, n_operations: int) -> Measur
     Returns
     -------
     Measured
-        The largest excess of `lower` relative to the largest entry, at least 0.
+        The largest excess of `lower` relative to the largest entry, at least 0; NaN if one is not finite.
     """
     scale = float(max(np.abs(lower).max(), np.abs(upper).max())) or 1.0
-    excess = float(np.max(np.asarray(lower) - np.asarray(upper))) / scale
+    excess = float(np.max(np.asarray(lower) - np.asarray(upper))) / scale if np.isfinite(scale) else math.nan
     return Measured(
         float(np.maximum(excess, 0.0)), n_operations * EPS, f"rounding of {n_operations} operations, relative"
     )
@@ -119,15 +119,7 @@ def worst(several: Iterable[Measured]) -> Measured:
     Measured
         One of them.
     """
-
-    def closeness(measured: Measured) -> float:
-        if measured.error == 0:
-            return 0.0
-        return (
-            measured.error / measured.bound if measured.bound and measured.error == measured.error else np.inf
-        )
-
-    return max(several, key=closeness)
+    return max(several, key=lambda measured: ratio(measured.error, measured.bound))
 
 
 def standard_errors(n_statistics: int) -> float:
@@ -265,8 +257,9 @@ def taylor(
     -------
     Measured
         |slope - 2|, the median of seven directions: along one in a few hundred the second derivative
-        nearly vanishes, and along four of seven hardly ever. The next Taylor term moves a slope by about
-        h = 1e-3 times a ratio of derivatives, which 0.1 covers, while a wrong gradient gives slope 1.
+        nearly vanishes, and along four of seven hardly ever. The next Taylor term makes the remainder
+        h^2 (1 + c h), c a third of a ratio of derivatives, and the slope 2 + c h: with h <= 1e-3 the
+        bound 0.01 covers c up to 10. A wrong gradient gives slope 1.
     """
     steps = 1e-3 / 2.0 ** np.arange(4)
 
@@ -283,7 +276,7 @@ def taylor(
         return float(np.polyfit(np.log(steps), np.log(remainders), 1)[0])
 
     error = abs(float(np.median([slope() for _ in range(7)])) - 2)
-    return Measured(error, 0.1, "slope of the Taylor remainder, 2 if the gradient is right")
+    return Measured(error, 0.01, "slope of the Taylor remainder, 2 if the gradient is right")
 
 
 def steps_of_one(f: Callable[..., np.ndarray], arguments: tuple, which: int, d_out: np.ndarray) -> np.ndarray:
@@ -394,3 +387,10 @@ def random_gaussians(rng: np.random.Generator, n: int, k: int) -> tuple[np.ndarr
     """Draw mu and log_var, (n, k) each, with every sigma well away from 1 and mu away from 0."""
     sign = rng.choice([-1.0, 1.0], size=(2, n, k))
     return sign[0] * rng.uniform(0.2, 2.0, (n, k)), sign[1] * rng.uniform(0.3, 2.0, (n, k))
+
+
+def wide_gaussians(rng: np.random.Generator, n: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw mu and log_var, (n, k) each, out to the limits of the heads: -10 and 10 in the first cell."""
+    mu, log_var = rng.uniform(-10, 10, (2, n, k))
+    mu[0], log_var[0] = rng.permuted(np.resize([-10.0, 10.0], (2, k)), axis=1)
+    return mu, log_var

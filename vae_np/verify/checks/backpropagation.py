@@ -33,7 +33,7 @@ Entrywise = Callable[..., np.ndarray]
 
 # ---------------------------------------------------------------------------------- the affine map
 
-LINEAR_SIZES = ((1, 2, 3), (4, 3, 2), (6, 1, 4))  # rows, inputs, outputs
+LINEAR_SIZES = ((1, 2, 3), (4, 3, 2), (6, 1, 4), (3, 3, 3))  # rows, inputs, outputs; the last all square
 
 
 def _integers(rng: np.random.Generator, *shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
@@ -123,7 +123,7 @@ def leaky_relu_by_euler(backward: Entrywise, rng: np.random.Generator) -> Measur
 
 def leaky_relu_by_complex_step(backward: Entrywise, rng: np.random.Generator) -> Measured:
     results = []
-    for shape, slope in (((5,), ()), ((2, 3), (0.3,)), ((2, 3, 2), (0.0,))):
+    for shape, slope in (((5,), ()), ((2, 3), (0.3,)), ((2, 3, 2), (0.0,)), ((3, 3), ())):
         a, d_h = _away_from_the_kink(rng, shape), rng.normal(size=shape)
         a.flat[-1] = 0.0  # both functions must choose the same side
         d_a = backward(d_h, a, *slope)
@@ -162,7 +162,7 @@ class NormInput(NamedTuple):
     d_h: np.ndarray
 
 
-NORM_SIZES = ((2, 3), (3, 2), (7, 4))
+NORM_SIZES = ((2, 3), (3, 2), (7, 4), (4, 4))
 
 
 def random_norm_input(rng: np.random.Generator, n: int, m: int) -> NormInput:
@@ -402,7 +402,7 @@ def _random_dropout(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[n
 
 def dropout_by_complex_step(backward: Entrywise, rng: np.random.Generator) -> Measured:
     results = []
-    for shape in ((6,), (4, 3), (2, 3, 4)):
+    for shape in ((6,), (4, 3), (2, 3, 4), (3, 3)):
         x, d_h, mask = _random_dropout(rng, shape)
         results.append(gradient(layers.dropout, (x, mask), d_h, (backward(d_h, mask),), 10))
     return worst(results)

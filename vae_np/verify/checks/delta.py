@@ -101,7 +101,7 @@ def group_means(z: np.ndarray, *labels: np.ndarray) -> dict[tuple, np.ndarray]:
 def delta_is_the_coefficient_of_the_condition(f: Values, rng: np.random.Generator) -> Measured:
     """Least squares of z on a constant and on stimulated = 0 or 1."""
     got, expected = [], []
-    for n0, n1, k in ((3, 9, 2), (20, 7, 5), (1, 1, 1)):
+    for n0, n1, k in ((3, 9, 2), (20, 7, 5), (1, 1, 1), (4, 4, 4)):
         z = rng.normal(size=(n0 + n1, k)) + rng.normal(size=k)
         design = np.stack([np.ones(n0 + n1), np.repeat([0.0, 1.0], [n0, n1])], axis=1)
         expected.append(np.linalg.lstsq(design, z, rcond=None)[0][1])
@@ -288,13 +288,15 @@ def resampled_is_balanced_where_types_are_shared(f: Values, rng: np.random.Gener
 
 
 def resampled_mean_and_spread(f: Values, rng: np.random.Generator) -> Measured:
-    """Mean and total variance over 800 runs; the cells differ within types, and d has one condition.
+    """Mean and total variance over 1200 runs; the cells differ within types, and d has one condition.
 
-    Twenty dimensions make the square of the noise a sum of many terms, not skewed enough to matter.
+    Twenty dimensions make the square of the noise a sum of many terms, not skewed enough to matter, as long
+    as the four means differ little.
     """
     counts = {"a": (20, 4), "b": (6, 15), "c": (12, 9), "d": (5, 0)}
-    cells = place(rng, counts, rng.normal(size=(4, 20)), rng.normal(size=(4, 20)), spread=1.0)
-    draws = np.array([f(*cells, rng) for _ in range(800)])
+    means, steps = rng.normal(scale=0.15, size=(2, 4, 20))
+    cells = place(rng, counts, means, steps, spread=1.0)
+    draws = np.array([f(*cells, rng) for _ in range(1200)])
     limit, variance = np.zeros(20), np.zeros(20)
     n = min(4 * 20, 3 * 15)
     for sign, z, types, names in (

@@ -6,14 +6,14 @@ posterior, the complex step and SymPy. The function of a record is the backward 
 is judged with it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy.special import expit
-from scipy.stats import norm
+from scipy.special import expit, ndtri
 
 from vae_np import elbo
 from vae_np.model import heads
+from vae_np.verify.checks.densities import mean_of, scipy_log_prior, scipy_log_q
 from vae_np.verify.judges import (
     complex_step,
     gradient,
@@ -25,6 +25,7 @@ from vae_np.verify.judges import (
     rounding,
     steps_of_one,
     taylor,
+    wide_gaussians,
     worst,
 )
 from vae_np.verify.oracle import (
@@ -40,7 +41,7 @@ from vae_np.verify.record import Measured
 
 Pair = tuple[np.ndarray, np.ndarray]
 Backward = Callable[..., Pair]
-SHAPES = ((5, 2), (1, 4, 3), (3, 5, 2))  # of eps: one draw without an axis, L = 1, L = 3
+SHAPES = ((5, 2), (1, 4, 3), (3, 5, 2), (3, 3, 3))  # of eps: no axis of draws, L = 1, L = 3
 
 
 # ---------------------------------------------------------------------------- through the sample
@@ -59,6 +60,21 @@ def sample_by_complex_step(backward: Backward, rng: np.random.Generator) -> Meas
         # 30 outputs of 5 operations each, both ways
         results.append(gradient(elbo.reparameterize, (mu, log_var, eps), d_z, d, 300))
     return worst(results)
+
+
+def sample_far_out(backward: Backward, rng: np.random.Generator) -> Measured:
+    """Complex step with log sigma^2 to +-10 and noise out to where one draw in 1e8 lies."""
+    far = -ndtri(1e-8)
+
+    def compare() -> Iterator[Measured]:
+        for shape in SHAPES:
+            mu, log_var = wide_gaussians(rng, *shape[-2:])
+            eps, d_z = rng.uniform(-far, far, shape), rng.normal(size=shape)
+            eps[..., 0, :] = far * np.sign(eps[..., 0, :])
+            d = backward(d_z, log_var, eps)
+            yield gradient(elbo.reparameterize, (mu, log_var, eps), d_z, d, 300)
+
+    return worst(compare())
 
 
 def sample_by_taylor(backward: Backward, rng: np.random.Generator) -> Measured:
@@ -117,17 +133,11 @@ def _pathwise_by_symbols(which: int, backward: Backward, rng: np.random.Generato
     s = sympy.symbols("s", positive=True)
     z = m + s * u
     path = (sympy.Integer(1), s * u / 2)[which]
-    bell = sympy.exp(-(u**2) / 2) / sympy.sqrt(2 * sympy.pi)
-    moments = [sympy.integrate(u**j * bell, (u, -sympy.oo, sympy.oo)) for j in range(5)]
-
-    def expectation(f: sympy.Expr) -> sympy.Expr:
-        coefficients = sympy.Poly(f, u).all_coeffs()[::-1]
-        return sum(c * moment for c, moment in zip(coefficients, moments, strict=False))
 
     def derivative(f: sympy.Expr) -> sympy.Expr:
         return (sympy.diff(f, m), s / 2 * sympy.diff(f, s))[which]  # ds/dlog_var = s/2
 
-    differences = (derivative(expectation(z**p)) - expectation(p * z ** (p - 1) * path) for p in range(1, 5))
+    differences = (derivative(mean_of(z**p, u)) - mean_of(p * z ** (p - 1) * path, u) for p in range(1, 5))
     _, log_var, eps, d_z = _random_draws(rng, (1, 6, 1))
     expected = d_z[0] * sympy.lambdify((s, u), path)(np.exp(log_var / 2), eps[0])
     return proved(rounding(backward(d_z, log_var, eps)[which], expected, 20), *differences)
@@ -188,6 +198,17 @@ def kl_by_complex_step(backward: Backward, rng: np.random.Generator) -> Measured
     return worst(results)
 
 
+def kl_far_out(backward: Backward, rng: np.random.Generator) -> Measured:
+    """Complex step with mu and log sigma^2 to +-10."""
+
+    def compare() -> Iterator[Measured]:
+        for n, k in ((2, 1), (5, 2), (4, 4)):
+            q, d_kl = wide_gaussians(rng, n, k), rng.normal(size=n)
+            yield gradient(elbo.kl_standard_normal, q, d_kl, backward(d_kl, *q), 100)
+
+    return worst(compare())
+
+
 def kl_by_taylor(backward: Backward, rng: np.random.Generator) -> Measured:
     q, d_kl = random_gaussians(rng, 5, 2), rng.normal(size=5)
     return taylor(elbo.kl_standard_normal, q, d_kl, backward(d_kl, *q), rng)
@@ -203,8 +224,8 @@ def kl_by_the_score(backward: Backward, rng: np.random.Generator) -> Measured:
         (mu, log_var), d_kl = random_gaussians(rng, 5, k), rng.normal(size=5)
         sigma = np.exp(log_var / 2)
 
-        def log_ratio(z: np.ndarray, mu: np.ndarray = mu, sigma: np.ndarray = sigma) -> np.ndarray:
-            return (norm(mu, sigma).logpdf(z) - norm.logpdf(z)).sum(axis=-1, keepdims=True)
+        def log_ratio(z: np.ndarray, mu: np.ndarray = mu, log_var: np.ndarray = log_var) -> np.ndarray:
+            return (scipy_log_q(z, mu, log_var) - scipy_log_prior(z))[..., None]
 
         def score_mu(z: np.ndarray, mu: np.ndarray = mu, sigma: np.ndarray = sigma) -> np.ndarray:
             return (z - mu) / sigma**2 * log_ratio(z)
@@ -241,8 +262,7 @@ def _kl_by_symbols(which: int, backward: Backward, rng: np.random.Generator) -> 
 
     m, v, u = sympy.symbols("m v u", real=True)
     ratio = -(u**2) / 2 - v / 2 + (m + sympy.exp(v / 2) * u) ** 2 / 2
-    bell = sympy.exp(-(u**2) / 2) / sympy.sqrt(2 * sympy.pi)
-    kl = sympy.integrate(sympy.expand(ratio) * bell, (u, -sympy.oo, sympy.oo))
+    kl = mean_of(ratio, u)
     claimed = (m, (sympy.exp(v) - 1) / 2)[which]
     (mu, log_var), d_kl = random_gaussians(rng, 5, 2), rng.normal(size=5)
     expected = d_kl[:, None] * sympy.lambdify((m, v), claimed)(mu, log_var)
@@ -296,6 +316,20 @@ def heads_by_complex_step(backward: Backward, rng: np.random.Generator) -> Measu
         d_out = np.concatenate([d_z.ravel(), d_kl])
         results.append(gradient(_sample_and_kl, (mu, log_var, eps), d_out, d, 400))
     return worst(results)
+
+
+def heads_far_out(backward: Backward, rng: np.random.Generator) -> Measured:
+    """Complex step with mu and log sigma^2 to +-10."""
+
+    def compare() -> Iterator[Measured]:
+        for shape in SHAPES:
+            mu, log_var = wide_gaussians(rng, *shape[-2:])
+            eps, d_z, d_kl = rng.normal(size=shape), rng.normal(size=shape), rng.normal(size=len(mu))
+            d = backward(d_z, d_kl, mu, log_var, eps)
+            d_out = np.concatenate([d_z.ravel(), d_kl])
+            yield gradient(_sample_and_kl, (mu, log_var, eps), d_out, d, 400)
+
+    return worst(compare())
 
 
 def heads_by_taylor(backward: Backward, rng: np.random.Generator) -> Measured:

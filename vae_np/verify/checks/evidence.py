@@ -8,8 +8,9 @@ everything is closed form, decide them.
 import numpy as np
 from scipy.linalg import block_diag
 from scipy.special import logsumexp, ndtr
-from scipy.stats import multivariate_normal, norm
+from scipy.stats import multivariate_normal
 
+from vae_np.verify.checks.densities import scipy_log_likelihood, scipy_log_prior
 from vae_np.verify.judges import (
     complex_step,
     identities,
@@ -57,14 +58,9 @@ def line(n_nodes: int) -> LatentGrid:
     return LatentGrid(z, np.full(len(z), -np.log(n_nodes)))
 
 
-def scipy_log_likelihood(model: LinearGaussian, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Log p(x|z) of one cell by SciPy, x (d,), z (m, k) -> (m,)."""
-    return norm(model.decode(z), np.sqrt(model.variance)).logpdf(x).sum(axis=-1)
-
-
-def scipy_log_prior(z: np.ndarray) -> np.ndarray:
-    """Log density of N(0, I) by SciPy, (..., k) -> (...)."""
-    return norm.logpdf(z).sum(axis=-1)
+def scipy_log_joint(model: LinearGaussian, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Log p(x, z) of one cell by SciPy, x (d,), z (m, k) -> (m,)."""
+    return scipy_log_likelihood(x, model.decode(z), model.variance) + scipy_log_prior(z)
 
 
 # ------------------------------------------------------------------------ the evidence integral
@@ -78,7 +74,7 @@ def evidence_by_trapezoid(_: object, rng: np.random.Generator) -> Measured:
         mean, covariance = linear_gaussian_posterior(model, x)
         for i in range(2):
             z, log_weight = trapezoid(mean[i], covariance)
-            got.append(logsumexp(scipy_log_likelihood(model, x[i], z) + scipy_log_prior(z)) + log_weight)
+            got.append(logsumexp(scipy_log_joint(model, x[i], z)) + log_weight)
         expected.append(linear_gaussian_evidence(model, x))
     # 7 densities of 8 operations at a node, 1369 nodes in two pairwise sums, a Cholesky factor of
     # condition up to 100
@@ -230,7 +226,7 @@ def joint_over_posterior_is_the_same_everywhere(_: object, rng: np.random.Genera
         for i in range(3):
             z = rng.multivariate_normal(mean[i], 4 * covariance, size=50)
             posterior = multivariate_normal(mean[i], covariance).logpdf(z)
-            got.append(scipy_log_likelihood(model, x[i], z) + scipy_log_prior(z) - np.atleast_1d(posterior))
+            got.append(scipy_log_joint(model, x[i], z) - np.atleast_1d(posterior))
         expected.append(np.repeat(linear_gaussian_evidence(model, x)[:, None], 50, axis=1))
     # 7 densities of 8 operations; the posterior's covariance has a condition number of up to 100
     return rounding(np.stack(got), np.concatenate(expected), 5000)
@@ -349,7 +345,7 @@ def likelihood_over_its_mass_is_a_bell(_: object, rng: np.random.Generator) -> M
             center = np.linalg.solve(square, model.W @ (x[i] - model.b))
             bell = multivariate_normal(center, model.variance * np.linalg.inv(square))
             z = np.atleast_2d(bell.rvs(50, random_state=rng)).reshape(50, k)
-            got.append(scipy_log_likelihood(model, x[i], z) - log_mass[i])
+            got.append(scipy_log_likelihood(x[i], model.decode(z), model.variance) - log_mass[i])
             expected.append(bell.logpdf(z))
     # 5 densities of 8 operations on terms up to 100 times larger; W W^T of a condition number up to 100
     return rounding(np.array(got), np.array(expected), 5000)

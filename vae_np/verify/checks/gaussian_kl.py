@@ -4,12 +4,13 @@ Page: `derivations/gaussian_kl.md`. SciPy's densities, quadrature and SymPy are 
 them uses the functions under test.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy.stats import multivariate_normal, norm
 
 from vae_np import elbo
+from vae_np.verify.checks.densities import bell_grid, scipy_kl, scipy_log_prior, scipy_log_q
 from vae_np.verify.judges import (
     gradient,
     identities,
@@ -19,21 +20,14 @@ from vae_np.verify.judges import (
     proved,
     random_gaussians,
     rounding,
+    wide_gaussians,
+    worst,
 )
 from vae_np.verify.record import Measured
 
 Values = Callable[..., np.ndarray]
 LOG_2PI = np.log(2 * np.pi)
-
-
-def scipy_log_q(z: np.ndarray, mu: np.ndarray, log_var: np.ndarray) -> np.ndarray:
-    """Log density of q by SciPy, (..., n, k) -> (..., n)."""
-    return norm(mu, np.exp(log_var / 2)).logpdf(z).sum(axis=-1)
-
-
-def scipy_log_prior(z: np.ndarray) -> np.ndarray:
-    """Log density of N(0, I) by SciPy."""
-    return norm.logpdf(z).sum(axis=-1)
+WIDE_SIZES = ((30, 1), (4, 4))  # (n, k) for mu and log sigma^2 to +-10
 
 
 def all_sizes(expectation: Values, f: Values, rng: np.random.Generator) -> Measured:
@@ -65,17 +59,20 @@ def q_is_scipys_multivariate_normal(log_q: Values, rng: np.random.Generator) -> 
     return rounding(np.concatenate(got), np.concatenate(expected), 400)
 
 
-def q_is_normalized_with_the_right_moments(log_q: Values, rng: np.random.Generator) -> Measured:
-    """Integrate q, z q and (z - mu)^2 q over the real line by the trapezoid rule, which is exact here.
+def q_far_out(log_q: Values, rng: np.random.Generator) -> Measured:
+    """Mu and log sigma^2 to +-10, z out to where one draw in 1e8 lies, and all sizes equal."""
+    mu, log_var = wide_gaussians(rng, 4, 4)
+    z = mu + np.exp(log_var / 2) * norm.ppf([[1e-8], [1e-4], [0.3], [1 - 1e-8]])
+    return rounding(log_q(z, mu, log_var), scipy_log_q(z, mu, log_var), 400)
 
-    For a Gaussian the rule with step h = sigma/4 is wrong by exp(-2 pi^2 16) only, and the tails cut
-    off at 12 sigma hold exp(-72).
-    """
+
+def q_is_normalized_with_the_right_moments(log_q: Values, rng: np.random.Generator) -> Measured:
+    """Integrate q, z q and z^2 q over the real line by the trapezoid rule, which is exact here."""
     mu, log_var = random_gaussians(rng, 10, 1)
     sigma = np.exp(log_var / 2)
-    steps = np.arange(-48, 49) / 4
-    z = mu + sigma * steps  # (10, 97)
-    density = np.exp([log_q(z[:, [i]], mu, log_var) for i in range(97)]).T * sigma / 4
+    u, cell = bell_grid(1)
+    z = mu + sigma * u.T  # (10, 97)
+    density = np.exp([log_q(z[:, [i]], mu, log_var) for i in range(97)]).T * sigma * cell
     moments = np.stack([(z**p * density).sum(axis=1) for p in range(3)])
     expected = np.stack([np.ones(10), mu[:, 0], (sigma**2 + mu**2)[:, 0]])
     return rounding(moments, expected, 2000)  # 97 terms, an exponential of up to 72 in each
@@ -100,11 +97,11 @@ def q_by_symbols(log_q: Values, rng: np.random.Generator) -> Measured:
 
 def prior_is_scipys(log_p: Values, rng: np.random.Generator) -> Measured:
     got, expected = [], []
-    for k in (1, 2, 5):
-        z = rng.normal(scale=2, size=(20, k))
+    for k, scale in ((1, 2), (2, 2), (5, 2), (5, 20)):
+        z = rng.normal(scale=scale, size=(20, k))
         got.append(log_p(z))
         expected.append(multivariate_normal(np.zeros(k), np.eye(k)).logpdf(z))
-    return rounding(np.concatenate(got), np.concatenate(expected), 100)
+    return worst(rounding(g, np.array(e), 100) for g, e in zip(got, expected, strict=True))
 
 
 def prior_by_symbols(log_p: Values, rng: np.random.Generator) -> Measured:
@@ -135,9 +132,13 @@ def draws_have_an_axis_of_their_own(_: object, rng: np.random.Generator) -> Meas
 
 
 def q_backward(_: object, rng: np.random.Generator) -> Measured:
-    mu, log_var = random_gaussians(rng, 5, 3)
-    z, d = rng.normal(size=(5, 3)), rng.normal(size=5)
-    return gradient(elbo.log_normal, (z, mu, log_var), d, elbo.log_normal_backward(d, z, mu, log_var), 200)
+    def compare() -> Iterator[Measured]:
+        for (mu, log_var), n in ((random_gaussians(rng, 5, 3), 5), (wide_gaussians(rng, 3, 3), 3)):
+            z, d = mu + np.exp(log_var / 2) * rng.normal(size=mu.shape), rng.normal(size=n)
+            gradients = elbo.log_normal_backward(d, z, mu, log_var)
+            yield gradient(elbo.log_normal, (z, mu, log_var), d, gradients, 200)
+
+    return worst(compare())
 
 
 def prior_backward(_: object, rng: np.random.Generator) -> Measured:
@@ -220,18 +221,17 @@ def second_moment_by_symbols(_: object, rng: np.random.Generator) -> Measured:
     return identities(line_1 - line_2, line_2 - line_3)
 
 
-def _bell_grid(mu: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Trapezoid nodes (m, 2) over 12 sigma, the unnormalized bell at them, and the cell size."""
-    steps = np.arange(-48, 49) / 4
-    z = np.stack(np.meshgrid(mu[0] + sigma[0] * steps, mu[1] + sigma[1] * steps), axis=-1)
-    z = z.reshape(-1, 2)
-    return z, np.exp(-0.5 * ((z - mu) ** 2 / sigma**2).sum(axis=1)), float(sigma.prod() / 16)
+def _bell(mu: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Trapezoid nodes (m, 2), the unnormalized bell at them, and the cell size."""
+    u, cell = bell_grid(2)
+    z = mu + sigma * u
+    return z, np.exp(-0.5 * ((z - mu) ** 2 / sigma**2).sum(axis=1)), float(sigma.prod() * cell)
 
 
 def second_moment_by_trapezoid(_: object, rng: np.random.Generator) -> Measured:
     mu, log_var = (a[0] for a in random_gaussians(rng, 1, 2))
     sigma = np.exp(log_var / 2)
-    z, bell, cell = _bell_grid(mu, sigma)
+    z, bell, cell = _bell(mu, sigma)
     integral = ((z**2).sum(axis=1) * bell).sum() * cell
     closed = 2 * np.pi * sigma.prod() * (sigma**2 + mu**2).sum()
     return rounding(integral, closed, 2000)
@@ -258,6 +258,18 @@ def cross_entropy_by_nodes(f: Values, rng: np.random.Generator) -> Measured:
     return all_sizes(lambda mu, log_var: normal_expectation(scipy_log_prior, mu, log_var, 2), f, rng)
 
 
+def cross_entropy_far_out(f: Values, rng: np.random.Generator) -> Measured:
+    """Mu and log sigma^2 to +-10, against SciPy's density at 0 and second moments."""
+
+    def compare() -> Iterator[Measured]:
+        for n, k in WIDE_SIZES:
+            mu, log_var = wide_gaussians(rng, n, k)
+            square = norm.moment(2, mu, np.exp(log_var / 2))
+            yield rounding(f(mu, log_var), (norm.logpdf(0) - square / 2).sum(axis=1), 200)
+
+    return worst(compare())
+
+
 def cross_entropy_by_symbols(f: Values, rng: np.random.Generator) -> Measured:
     """From the product integrals for n = 3, divided by sqrt((2 pi)^n |Sigma|)."""
     import sympy
@@ -275,10 +287,19 @@ def cross_entropy_by_symbols(f: Values, rng: np.random.Generator) -> Measured:
     return proved(agrees, sympy.expand(integral - closed))
 
 
+def pair(f: Values, backward: Callable[..., tuple], rng: np.random.Generator) -> Measured:
+    """Compare a function of mu and log_var with its backward: in the middle, and to +-10."""
+
+    def compare() -> Iterator[Measured]:
+        for q in (random_gaussians(rng, 5, 3), wide_gaussians(rng, 3, 3)):
+            d = rng.normal(size=len(q[0]))
+            yield gradient(f, q, d, backward(d, *q), 200)
+
+    return worst(compare())
+
+
 def cross_entropy_backward(_: object, rng: np.random.Generator) -> Measured:
-    q, d = random_gaussians(rng, 5, 3), rng.normal(size=5)
-    d_q = elbo.cross_entropy_standard_normal_backward(d, *q)
-    return gradient(elbo.cross_entropy_standard_normal, q, d, d_q, 200)
+    return pair(elbo.cross_entropy_standard_normal, elbo.cross_entropy_standard_normal_backward, rng)
 
 
 # ------------------------------------------------------------------ the second integral, E_q log q
@@ -316,7 +337,7 @@ def scaled_second_moment_by_symbols(_: object, rng: np.random.Generator) -> Meas
 def scaled_second_moment_by_trapezoid(_: object, rng: np.random.Generator) -> Measured:
     mu, log_var = (a[0] for a in random_gaussians(rng, 1, 2))
     sigma = np.exp(log_var / 2)
-    z, bell, cell = _bell_grid(mu, sigma)
+    z, bell, cell = _bell(mu, sigma)
     integral = (((z - mu) ** 2 / sigma**2).sum(axis=1) * bell).sum() * cell
     return rounding(integral, 2 * 2 * np.pi * sigma.prod(), 2000)
 
@@ -325,7 +346,7 @@ def scaled_second_moment_without_the_shift(_: object, rng: np.random.Generator) 
     """Reading z_i^2 with the exponent still centered at mu adds mu_i^2/sigma_i^2 to each term."""
     mu, log_var = (a[0] for a in random_gaussians(rng, 1, 2))
     sigma = np.exp(log_var / 2)
-    z, bell, cell = _bell_grid(mu, sigma)
+    z, bell, cell = _bell(mu, sigma)
     integral = ((z**2 / sigma**2).sum(axis=1) * bell).sum() * cell
     return rounding(integral, 2 * 2 * np.pi * sigma.prod(), 2000)
 
@@ -338,8 +359,13 @@ def neg_entropy_by_nodes(f: Values, rng: np.random.Generator) -> Measured:
 
 
 def neg_entropy_is_scipys(f: Values, rng: np.random.Generator) -> Measured:
-    _, log_var = random_gaussians(rng, 30, 4)
-    return rounding(f(log_var), -norm(0, np.exp(log_var / 2)).entropy().sum(axis=1), 100)
+    """The middle, and log sigma^2 to +-10."""
+
+    def compare() -> Iterator[Measured]:
+        for _, log_var in (random_gaussians(rng, 30, 4), *(wide_gaussians(rng, *s) for s in WIDE_SIZES)):
+            yield rounding(f(log_var), -norm(0, np.exp(log_var / 2)).entropy().sum(axis=1), 100)
+
+    return worst(compare())
 
 
 def neg_entropy_by_symbols(f: Values, rng: np.random.Generator) -> Measured:
@@ -360,7 +386,7 @@ def neg_entropy_by_symbols(f: Values, rng: np.random.Generator) -> Measured:
 
 
 def neg_entropy_backward(_: object, rng: np.random.Generator) -> Measured:
-    log_var, d = rng.normal(size=(5, 3)), rng.normal(size=5)
+    (_, log_var), d = wide_gaussians(rng, 5, 3), rng.normal(size=5)
     d_log_var = elbo.negative_entropy_backward(d, log_var)
     return gradient(elbo.negative_entropy, (log_var,), d, (d_log_var,), 200)
 
@@ -369,16 +395,26 @@ def neg_entropy_backward(_: object, rng: np.random.Generator) -> Measured:
 
 
 def kl_by_nodes(kl: Values, rng: np.random.Generator) -> Measured:
-    def by_nodes(mu: np.ndarray, log_var: np.ndarray) -> np.ndarray:
-        return normal_expectation(lambda z: scipy_log_q(z, mu, log_var) - scipy_log_prior(z), mu, log_var, 2)
-
-    return all_sizes(by_nodes, kl, rng)
+    return all_sizes(scipy_kl, kl, rng)
 
 
 def kl_is_the_difference_of_the_integrals(kl: Values, rng: np.random.Generator) -> Measured:
     mu, log_var = random_gaussians(rng, 30, 4)
     difference = elbo.negative_entropy(log_var) - elbo.cross_entropy_standard_normal(mu, log_var)
     return rounding(kl(mu, log_var), difference, 100)
+
+
+def kl_far_out(kl: Values, rng: np.random.Generator) -> Measured:
+    """Mu and log sigma^2 to +-10, against SciPy's entropy and second moment: E log q - E log p."""
+
+    def compare() -> Iterator[Measured]:
+        for n, k in WIDE_SIZES:
+            mu, log_var = wide_gaussians(rng, n, k)
+            sigma = np.exp(log_var / 2)
+            log_p = norm.logpdf(0) - norm.moment(2, mu, sigma) / 2
+            yield rounding(kl(mu, log_var), (-norm(0, sigma).entropy() - log_p).sum(axis=1), 200)
+
+    return worst(compare())
 
 
 def kl_by_the_general_formula(kl: Values, rng: np.random.Generator) -> Measured:
@@ -429,5 +465,4 @@ def kl_by_symbols(kl: Values, rng: np.random.Generator) -> Measured:
 
 
 def kl_backward(_: object, rng: np.random.Generator) -> Measured:
-    q, d = random_gaussians(rng, 5, 3), rng.normal(size=5)
-    return gradient(elbo.kl_standard_normal, q, d, elbo.kl_standard_normal_backward(d, *q), 200)
+    return pair(elbo.kl_standard_normal, elbo.kl_standard_normal_backward, rng)

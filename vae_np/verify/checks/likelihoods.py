@@ -12,7 +12,9 @@ from scipy.special import expit, log_expit
 from scipy.stats import multivariate_normal, norm
 
 from vae_np import elbo
+from vae_np.verify.checks.densities import bell_grid
 from vae_np.verify.judges import (
+    complex_step,
     gradient,
     hermite,
     proved,
@@ -23,7 +25,8 @@ from vae_np.verify.judges import (
 from vae_np.verify.record import Measured
 
 Values = Callable[..., np.ndarray]
-SHAPES = ((4, 3), (1, 5, 2), (3, 2, 4))  # of the decoder's output: no draws, L = 1, L = 3
+SHAPES = ((4, 3), (1, 5, 2), (3, 2, 4), (3, 3, 3))  # of the decoder's output: no draws, L = 1, L = 3
+FAR = np.array([50.0, 300.0, 710.0, 800.0, 1e4])  # log odds; e^710 is beyond the largest number
 
 
 def gaussian_points(
@@ -35,6 +38,8 @@ def gaussian_points(
         x, x_hat = rng.normal(size=(n, d)), 2 * rng.normal(size=shape)
         yield x, x_hat, float(rng.uniform(0.3, 2))
         yield x, x_hat, rng.uniform(0.3, 2, d)
+    yield x, x_hat, np.array([1e-3, 1.0, 1e3])
+    yield x, x_hat, 1e-3
 
 
 def bernoulli_points(rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -43,6 +48,14 @@ def bernoulli_points(rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.
         gray, logits = rng.uniform(size=shape[-2:]), 2 * rng.normal(size=shape)
         yield gray, logits
         yield (gray > 0.5) * 1.0, logits
+
+
+def in_single_precision(f: Values, arguments: tuple, *others: float | np.ndarray) -> Measured:
+    """Round the arguments to float32, not the others: float32 comes out, and the value that float64 gives."""
+    single = [np.asarray(a, np.float32) for a in arguments]
+    got, expected = f(*single, *others), f(*(a.astype(float) for a in single), *others)
+    error = rounding(got, expected, 0).error if got.dtype == np.float32 else np.inf
+    return Measured(error, 100 * 2.0**-23, "rounding of 100 operations in float32, relative")  # 4 features
 
 
 def weights(rng: np.random.Generator, x_hat: np.ndarray) -> np.ndarray:
@@ -66,25 +79,21 @@ def gaussian_is_scipys(f: Values, rng: np.random.Generator) -> Measured:
 
 
 def gaussian_mass(f: Values, rng: np.random.Generator) -> Measured:
-    """Integrate exp f over x in the plane by the trapezoid rule: total 1, mean x_hat, variances as given.
-
-    For a Gaussian the rule with step h = sigma/4 is wrong by exp(-2 pi^2 16) only, and the tails cut
-    off at 9 sigma hold exp(-40).
-    """
+    """Integrate exp f over x in the plane by the trapezoid rule: total 1, mean x_hat, variances as given."""
     x_hat, variance = rng.normal(size=(1, 2)), rng.uniform(0.3, 2, 2)
-    steps = np.arange(-36, 37) / 4
-    x = x_hat + np.sqrt(variance) * np.array(list(product(steps, steps)))  # (5329, 2)
-    mass = np.exp(f(x, np.broadcast_to(x_hat, x.shape), variance)) * np.sqrt(variance.prod()) / 16
+    u, cell = bell_grid(2)
+    x = x_hat + np.sqrt(variance) * u
+    mass = np.exp(f(x, np.broadcast_to(x_hat, x.shape), variance)) * np.sqrt(variance.prod()) * cell
     moments = np.array([mass.sum(), *(mass @ x), *(mass @ (x - x_hat) ** 2)])
-    # 73 terms each way, each an exponential of up to 81 whose rounding it multiplies
+    # 97 terms each way, each an exponential of up to 144 whose rounding it multiplies
     return rounding(moments, np.array([1.0, *x_hat[0], *variance]), 500)
 
 
 def squares_alone_have_no_unit_mass(_: object, rng: np.random.Generator) -> Measured:
     """Without its constants, exp(-1/2 sum of squares / variance) has the mass (2 pi variance)^(d/2)."""
     variance = float(rng.uniform(0.3, 2))
-    x = np.sqrt(variance) * np.arange(-36, 37) / 4
-    mass = np.exp(-0.5 * x**2 / variance).sum() * np.sqrt(variance) / 4
+    u, cell = bell_grid(1)
+    mass = np.exp(-0.5 * u**2).sum() * np.sqrt(variance) * cell  # x = sqrt(variance) u
     return rounding(mass, 1.0, 500)
 
 
@@ -116,8 +125,8 @@ def gaussian_draws_keep_the_rank_of_the_noise(_: object, rng: np.random.Generato
         for _x, x_hat, variance in gaussian_points(rng):
             noise = rng.standard_normal(x_hat.shape)
             draws = elbo.gaussian_sample(x_hat, variance, noise)
-            # 4 operations, and x_hat up to 20 standard deviations away from 0
-            yield rounding(norm.cdf(draws, x_hat, np.sqrt(variance)), norm.cdf(noise), 200)
+            # 4 operations, and x_hat up to 300 standard deviations away from 0
+            yield rounding(norm.cdf(draws, x_hat, np.sqrt(variance)), norm.cdf(noise), 1000)
 
     return worst(compare())
 
@@ -128,6 +137,51 @@ def gaussian_pair(f: Values, rng: np.random.Generator) -> Measured:
             d = rng.normal(size=x_hat.shape[:-1])
             d_x_hat = elbo.gaussian_log_likelihood_backward(d, x, x_hat, variance)
             yield gradient(lambda a, x=x, v=variance: f(x, a, v), (x_hat,), d, (d_x_hat,), 100)
+
+    return worst(compare())
+
+
+def gaussian_in_the_variance(f: Values, rng: np.random.Generator) -> Measured:
+    """Complex step in the variance, one or one a feature: half of (square / v - 1) / v."""
+
+    def compare() -> Iterator[Measured]:
+        for x, x_hat, variance in gaussian_points(rng):
+            d = rng.normal(size=x_hat.shape[:-1])
+            v = np.array(variance)
+            slopes = d[..., None] * ((x - x_hat) ** 2 / v - 1) / (2 * v)
+            expected = slopes.sum(axis=tuple(range(x_hat.ndim - v.ndim))) if v.ndim else slopes.sum()
+            got = complex_step(lambda v, x=x, x_hat=x_hat: f(x, x_hat, v), (v,), 0, d)
+            # up to 27 terms of 10 operations; relative to the terms that may cancel
+            yield rounding(got, expected, 300, scale=float(np.abs(slopes).max()))
+
+    return worst(compare())
+
+
+def gaussian_keeps_single_precision(f: Values, rng: np.random.Generator) -> Measured:
+    """So do draws; the variance is a float, a float64, or an array of it. Integers count as float64."""
+
+    def compare() -> Iterator[Measured]:
+        for x, x_hat, variance in gaussian_points(rng):
+            noise = rng.normal(size=x_hat.shape)
+            for v in (variance, np.float64(0.7)):
+                yield in_single_precision(f, (x, x_hat), v)
+                yield in_single_precision(
+                    lambda a, noise, v=v: elbo.gaussian_sample(a, v, noise), (x_hat, noise)
+                )
+        x, x_hat = rng.integers(0, 9, (2, 4, 3))
+        yield rounding(f(x, x_hat, 0.7), f(x * 1.0, x_hat * 1.0, 0.7), 0)
+
+    return worst(compare())
+
+
+def gaussian_gradient_keeps_single_precision(backward: Values, rng: np.random.Generator) -> Measured:
+    def compare() -> Iterator[Measured]:
+        for x, x_hat, variance in gaussian_points(rng):
+            d = rng.normal(size=x_hat.shape[:-1])
+            for v in (variance, np.float64(0.7)):
+                yield in_single_precision(backward, (d, x, x_hat), v)
+        x, x_hat = rng.integers(0, 9, (2, 4, 3))
+        yield rounding(backward(np.ones(4), x, x_hat, 0.7), (x - x_hat) / 0.7, 5)
 
     return worst(compare())
 
@@ -199,11 +253,31 @@ def bernoulli_is_scipys(f: Values, rng: np.random.Generator) -> Measured:
     return worst(compare())
 
 
+def far_logits(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Lay out x = 0, x = 1 and a gray x, (n, 1), at logits of +-50 to +-1e4, some of them random."""
+    a = np.concatenate([-FAR, FAR, rng.uniform(-1000, 1000, 20)])
+    x = np.repeat([0.0, 1.0, rng.uniform()], len(a))
+    return x[:, None], np.tile(a, 3)[:, None]
+
+
 def bernoulli_far_out(f: Values, rng: np.random.Generator) -> Measured:
-    """At logits of +-50 to +-800, where the sigmoid rounds to 0 or 1, each single x."""
-    sign = rng.choice([-1.0, 1.0], size=(40, 1))
-    logits, x = sign * rng.uniform(50, 800, (40, 1)), (rng.random((40, 1)) > 0.5) * 1.0
-    return rounding(f(x, logits), np.where(x > 0.5, log_expit(logits), log_expit(-logits))[:, 0], 10)
+    """Where the sigmoid rounds to 0 or 1 and e^a overflows; each value relative to its log odds."""
+    x, logits = far_logits(rng)
+    expected = (x * log_expit(logits) + (1 - x) * log_expit(-logits))[:, 0]
+    size = np.maximum(np.abs(logits[:, 0]), 1)
+    return rounding(f(x, logits) / size, expected / size, 10, scale=1.0)
+
+
+def bernoulli_keeps_single_precision(f: Values, rng: np.random.Generator) -> Measured:
+    """So do draws, with noise that is not so near to p that rounding would decide."""
+
+    def compare() -> Iterator[Measured]:
+        for x, logits in bernoulli_points(rng):
+            yield in_single_precision(f, (x, logits))
+            noise = expit(logits) * rng.choice([0.9, 1.1], size=logits.shape)
+            yield in_single_precision(elbo.bernoulli_sample, (logits, noise))
+
+    return worst(compare())
 
 
 def bernoulli_mass(f: Values, rng: np.random.Generator) -> Measured:
@@ -311,10 +385,17 @@ def bernoulli_score_laws(backward: Values, rng: np.random.Generator) -> Measured
 
 
 def bernoulli_gradient_far_out(backward: Values, rng: np.random.Generator) -> Measured:
-    """At logits of +-50 to +-800: x - sigmoid by SciPy."""
-    logits = rng.choice([-1.0, 1.0], size=(40, 3)) * rng.uniform(50, 800, (40, 3))
-    x = rng.uniform(size=(40, 3))
-    return rounding(backward(np.ones(40), x, logits), x - expit(logits), 10)
+    """Where e^a overflows: x - sigmoid by SciPy."""
+    x, logits = far_logits(rng)
+    return rounding(backward(np.ones(len(x)), x, logits), x - expit(logits), 10)
+
+
+def bernoulli_gradient_keeps_single_precision(backward: Values, rng: np.random.Generator) -> Measured:
+    def compare() -> Iterator[Measured]:
+        for x, logits in bernoulli_points(rng):
+            yield in_single_precision(backward, (rng.normal(size=logits.shape[:-1]), x, logits))
+
+    return worst(compare())
 
 
 def bernoulli_gradient_by_symbols(backward: Values, rng: np.random.Generator) -> Measured:

@@ -15,6 +15,7 @@ from scipy.stats import norm
 
 from vae_np import elbo, model
 from vae_np.verify import oracle
+from vae_np.verify.checks.densities import mean_of, scipy_kl, scipy_log_likelihood
 from vae_np.verify.judges import (
     complex_step,
     gradient,
@@ -27,26 +28,13 @@ from vae_np.verify.judges import (
     random_gaussians,
     rounding,
     taylor,
+    wide_gaussians,
     worst,
 )
 from vae_np.verify.record import Measured
 
 Values = Callable[..., np.ndarray]
 LOG_2PI = np.log(2 * np.pi)
-
-
-def scipy_kl(mu: np.ndarray, log_var: np.ndarray) -> np.ndarray:
-    """KL of q from the prior: SciPy's densities at two nodes a dimension, exact for a quadratic."""
-
-    def log_ratio(z: np.ndarray) -> np.ndarray:
-        return (norm.logpdf(z, mu, np.exp(log_var / 2)) - norm.logpdf(z)).sum(axis=-1)
-
-    return normal_expectation(log_ratio, mu, log_var, 2)
-
-
-def scipy_log_likelihood(x: np.ndarray, x_hat: np.ndarray, variance: float | np.ndarray) -> np.ndarray:
-    """Log p(x|z) by SciPy, (n,) or (L, n)."""
-    return norm.logpdf(x, x_hat, np.sqrt(variance)).sum(axis=-1)
 
 
 # ----------------------------------------------------------------------- the estimate of the bound
@@ -59,6 +47,12 @@ def points(rng: np.random.Generator) -> Iterator[tuple]:
         q = random_gaussians(rng, n, k)
         yield x, x_hat, *q, float(rng.uniform(0.3, 1.5))
         yield x, x_hat, *q, rng.uniform(0.3, 1.5, d)
+
+
+def wide_points(rng: np.random.Generator) -> Iterator[tuple]:
+    """Draw the same with log sigma^2 to +-10 and variances from 1e-3 to 1e3; all sizes are equal."""
+    x, x_hat = rng.normal(size=(3, 3)), rng.normal(size=(3, 3, 3))
+    yield x, x_hat, *wide_gaussians(rng, 3, 3), np.array([1e-3, 1.0, 1e3])
 
 
 def exact_mean(
@@ -81,7 +75,7 @@ def affine_worlds(
 
 def estimate_by_scipy(f: Values, rng: np.random.Generator) -> Measured:
     def compare() -> Iterator[Measured]:
-        for x, x_hat, mu, log_var, variance in points(rng):
+        for x, x_hat, mu, log_var, variance in (*points(rng), *wide_points(rng)):
             average = scipy_log_likelihood(x, x_hat, variance).sum(axis=0) / len(x_hat)
             # up to 4 draws of 5 features and 8 nodes in 3 dimensions, about 8 operations each
             yield rounding(f(x, x_hat, mu, log_var, variance), average - scipy_kl(mu, log_var), 400)
@@ -153,10 +147,7 @@ def objective_by_symbols(f: Values, rng: np.random.Generator) -> Measured:
     s, v = sympy.symbols("s v", positive=True)
     half, log_2pi = sympy.Rational(1, 2), sympy.log(2 * sympy.pi)
     log_lik = -half * (log_2pi + sympy.log(v) + (x - w * (m + s * u) - b) ** 2 / v)
-    bell = sympy.exp(-(u**2) / 2) / sympy.sqrt(2 * sympy.pi)
-    moments = [sympy.integrate(u**p * bell, (u, -sympy.oo, sympy.oo)) for p in range(3)]
-    average = sum(sympy.expand(log_lik).coeff(u, p) * moments[p] for p in range(3))
-    bound = average - half * (m**2 + s**2 - 1 - 2 * sympy.log(s))
+    bound = mean_of(log_lik, u) - half * (m**2 + s**2 - 1 - 2 * sympy.log(s))
     total = w**2 + v
     evidence = -half * (log_2pi + sympy.log(total) + (x - b) ** 2 / total)
     center, spread = w * (x - b) / total, v / total
@@ -173,7 +164,7 @@ def objective_by_symbols(f: Values, rng: np.random.Generator) -> Measured:
 
 def objective_pair(f: Values, rng: np.random.Generator) -> Measured:
     def compare() -> Iterator[Measured]:
-        for x, x_hat, mu, log_var, variance in points(rng):
+        for x, x_hat, mu, log_var, variance in (*points(rng), *wide_points(rng)):
             d = rng.normal(size=len(x))
             gradients = elbo.monte_carlo_elbo_backward(d, x, x_hat, mu, log_var, variance)
             yield gradient(lambda *a, x=x, v=variance: f(x, *a, v), (x_hat, mu, log_var), d, gradients, 200)
@@ -484,6 +475,15 @@ def loss_by_default(loss: Callable[..., tuple], rng: np.random.Generator) -> Mea
     forward = by_hand(net, train=True)
     expected = minus_log_likelihood(net, forward, 1.0) + scipy_kl(forward.mu, forward.log_var)
     return rounding(loss(*net)[0].total, expected, NET_OPERATIONS)
+
+
+def decode_by_default(_: object, rng: np.random.Generator) -> Measured:
+    """Without further arguments the decoder evaluates and drops nothing; draws may have an axis or not."""
+    net = random_net(rng, 2, 3, with_masks=False)
+    forward = by_hand(net, train=False)
+    z = forward.mu + np.sqrt(np.exp(forward.log_var)) * net.eps
+    got = tuple(model.decode(net.params, net.stats, points)[0] for points in (z, z[0]))
+    return rounding(got, (forward.x_hat, forward.x_hat[0]), NET_OPERATIONS)
 
 
 def weight_is_a_variance(loss: Callable[..., tuple], rng: np.random.Generator) -> Measured:

@@ -5,7 +5,7 @@ SymPy are the other routes. Whether a function draws from Q is judged in law: mu
 as mu + sigma eps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from scipy.special import erf
 from scipy.stats import expon, logistic, multivariate_normal, norm, uniform
 
 from vae_np import elbo
+from vae_np.verify.checks.densities import bell_grid, mean_of, scipy_log_likelihood
 from vae_np.verify.judges import (
     STEP,
     complex_step,
@@ -27,14 +28,10 @@ from vae_np.verify.judges import (
     random_gaussians,
     refined,
     rounding,
+    wide_gaussians,
+    worst,
 )
-from vae_np.verify.oracle import (
-    LinearGaussian,
-    kl_to_posterior,
-    linear_gaussian_elbo,
-    random_linear,
-    sample,
-)
+from vae_np.verify.oracle import expected_log_likelihood, random_linear, sample
 from vae_np.verify.record import Measured
 
 Values = Callable[..., np.ndarray]
@@ -79,14 +76,6 @@ def draws_hold_the_mass_of_the_density(_: object, rng: np.random.Generator) -> M
     return refined(np.full((38, 20), 1 / 40), mass(12), mass(8), 40 * 20)
 
 
-def expected_log_likelihood(
-    model: LinearGaussian, x: np.ndarray, mu: np.ndarray, log_var: np.ndarray
-) -> np.ndarray:
-    """E_Q log P(x|z) of an affine decoder in closed form: the ELBO without its KL."""
-    prior = np.zeros(mu.shape), np.eye(mu.shape[1])
-    return linear_gaussian_elbo(model, x, mu, log_var) + kl_to_posterior(mu, log_var, *prior)
-
-
 def both_estimators_have_the_true_mean(_: object, rng: np.random.Generator) -> Measured:
     """With f = log P(x|z), affine decoder: E_Q f is closed form, and 3 nodes are exact to degree 5."""
     got, expected = [], []
@@ -96,7 +85,7 @@ def both_estimators_have_the_true_mean(_: object, rng: np.random.Generator) -> M
         eps, weight = hermite(k, 3)
         eps = np.broadcast_to(eps[:, None, :], (len(eps), 2, k))
         z = mu + np.exp(log_var / 2) * eps
-        f = norm(model.decode(z), np.sqrt(model.variance)).logpdf(x).sum(axis=-1)
+        f = scipy_log_likelihood(x, model.decode(z), model.variance)
         d_f = (x - model.decode(z)) @ model.W.T / model.variance
         pathwise = elbo.reparameterize_backward(weight[:, None, None] * d_f, log_var, eps)
         score = elbo.score_function(len(eps) * weight[:, None] * f, z, mu, log_var)
@@ -145,14 +134,10 @@ def variance_ratio_by_symbols(_: object, rng: np.random.Generator) -> Measured:
 
     m, u = sympy.symbols("m u", real=True)
     s, n, t = sympy.symbols("s n t", positive=True)
-    moments = {p: sympy.factorial2(p - 1) if p % 2 == 0 else 0 for p in range(1, 9)}
-
-    def mean(f: sympy.Expr) -> sympy.Expr:
-        return sum(c * moments.get(p, 1) for (p,), c in sympy.Poly(sympy.expand(f), u).terms())
-
     z = m + s * u
     score, path = z**2 * u / s, 2 * z
-    ratio = (mean(score**2) - mean(score) ** 2) / (mean(path**2) - mean(path) ** 2)
+    variances = [mean_of(f**2, u) - mean_of(f, u) ** 2 for f in (score, path)]
+    ratio = variances[0] / variances[1]
     r = m**2 / s**2
     chi_square = t ** (n / 2 - 1) * sympy.exp(-t / 2) / (2 ** (n / 2) * sympy.gamma(n / 2))
     third = sympy.integrate(t**3 * chi_square, (t, 0, sympy.oo), conds="none")
@@ -293,13 +278,13 @@ def expectation_by_two_integrals(_: object, rng: np.random.Generator) -> Measure
 
 
 def expectation_of_two_variables(_: object, rng: np.random.Generator) -> Measured:
-    """Trapezoid rule over Q dz, step sigma/4 to 12 sigma; 40 Gauss-Hermite nodes over the noise."""
+    """Trapezoid rule over Q dz; 40 Gauss-Hermite nodes over the noise."""
     mu, log_var = random_gaussians(rng, 1, 2)
     log_var = log_var / 2  # so that 30 nodes integrate exp(z_1 - z_2) as well as 40 do
     sigma = np.exp(log_var[0] / 2)
-    steps = np.arange(-48, 49) / 4
-    z = mu + sigma * np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    density = multivariate_normal(mu[0], np.diag(sigma**2)).pdf(z) * sigma.prod() / 16
+    u, cell = bell_grid(2)
+    z = mu + sigma * u
+    density = multivariate_normal(mu[0], np.diag(sigma**2)).pdf(z) * sigma.prod() * cell
 
     def f(z: np.ndarray) -> np.ndarray:
         a, b = z[..., 0], z[..., 1]
@@ -439,6 +424,28 @@ def stratified_noise_gives_the_quantiles(g: Values, rng: np.random.Generator) ->
     return rounding(np.concatenate(got), np.concatenate(expected), 100)
 
 
+def far_noise_gives_the_far_quantiles(g: Values, rng: np.random.Generator) -> Measured:
+    """Log sigma^2 to +-10, and noise that only one draw in 1e8 exceeds: log tail mass by SciPy.
+
+    g may turn the noise around, so the draws are sorted: the lower ones count from below, the upper ones
+    from above.
+    """
+    log_tail = np.log(10.0) * -np.arange(8, 0, -1)
+    far = norm.isf(np.exp(log_tail))
+
+    def compare() -> Iterator[Measured]:
+        for n, k in ((2, 1), (3, 3), (4, 2)):
+            mu, log_var = wide_gaussians(rng, n, k)
+            eps = rng.permuted(np.tile(np.append(-far, far)[:, None, None], (1, n, k)), axis=0)
+            z, q = np.sort(g(mu, log_var, eps), axis=0), norm(mu, np.exp(log_var / 2))
+            got = np.stack([q.logcdf(z[:8]), q.logsf(z[:7:-1])])
+            # mu up to 10 is added and taken off again: over sigma = 1/148 that is 1500 roundings of eps, and
+            # the logarithm falls by up to 6 in a unit of eps, relative to 18
+            yield rounding(got, np.broadcast_to(log_tail[:, None, None], got.shape), 1000)
+
+    return worst(compare())
+
+
 def marginals_and_a_projection(g: Values, rng: np.random.Generator) -> Measured:
     """Three dimensions, and a sum of them: its variance would differ if they were correlated."""
     mu, log_var = (a[0] for a in random_gaussians(rng, 1, 3))
@@ -476,7 +483,7 @@ def gaussian_by_symbols(g: Values, rng: np.random.Generator) -> Measured:
 def gaussian_backward(_: object, rng: np.random.Generator) -> Measured:
     """No axis of draws, L = 1 and L = 3, at once."""
     got, expected = [], []
-    for shape in ((4, 3), (1, 5, 2), (3, 4, 3)):
+    for shape in ((4, 3), (1, 5, 2), (3, 4, 3), (3, 3, 3)):
         q, eps = random_gaussians(rng, *shape[-2:]), rng.normal(size=shape)
         d = rng.normal(size=shape)
         for i, d_q in enumerate(elbo.reparameterize_backward(d, q[1], eps)):

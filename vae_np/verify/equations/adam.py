@@ -30,7 +30,7 @@ EQUATIONS = (
             Judge(
                 "a constant gradient comes back, in fractions", "exact", checks.bias_of_a_constant_gradient
             ),
-            Judge("weights added up one by one, default rates", "exact", checks.bias_with_published_rates),
+            Judge("weights added up one by one, t to 20,000", "exact", checks.bias_with_published_rates),
             Judge(
                 "random gradients: E m_hat = E g, E v_hat = E g^2", "monte carlo", checks.bias_in_expectation
             ),
@@ -49,6 +49,7 @@ EQUATIONS = (
             Judge("one weight at a time, in fifty digits", "exact", checks.steps_in_fifty_digits),
             Judge("the published settings are the defaults", "exact", checks.steps_with_published_settings),
             Judge("the training loop's step, in place", "exact", checks.step_in_place),
+            Judge("steps 1001, 5000 and 20,000", "exact", checks.late_steps),
             Judge("first step = lr g / (|g| + epsilon)", "exact", checks.first_step),
             Judge("the size of the gradient drops out", "exact", checks.size_of_the_gradient_drops_out),
             Judge("equal gradients by SymPy, decay coupled", "symbolic", checks.first_step_by_symbols),

@@ -68,7 +68,7 @@ EQUATIONS = (
                 "exact",
                 checks.resampled_is_balanced_where_types_are_shared,
             ),
-            Judge("mean and total variance of 800 runs", "monte carlo", checks.resampled_mean_and_spread),
+            Judge("mean and total variance of 1200 runs", "monte carlo", checks.resampled_mean_and_spread),
             Judge("balanced delta for unshared types", "exact", checks.balanced_for_the_limit, refutes=True),
         ),
     ),

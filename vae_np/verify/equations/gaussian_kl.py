@@ -16,6 +16,7 @@ EQUATIONS = (
         printed="sloppy",
         judges=(
             Judge("SciPy's multivariate normal", "exact", checks.q_is_scipys_multivariate_normal),
+            Judge("SciPy's normal, log sigma^2 to +-10", "exact", checks.q_far_out),
             Judge("integral, mean and variance", "quadrature", checks.q_is_normalized_with_the_right_moments),
             Judge("integral, mean and variance by SymPy", "symbolic", checks.q_by_symbols),
             Judge("several draws at a time", "exact", checks.draws_have_an_axis_of_their_own),
@@ -90,6 +91,7 @@ EQUATIONS = (
         printed="right",
         judges=(
             Judge("two Gauss-Hermite nodes, n = 1..4", "exact", checks.cross_entropy_by_nodes),
+            Judge("SciPy's moments, log sigma^2 to +-10", "exact", checks.cross_entropy_far_out),
             Judge("integrals by SymPy, n = 3", "symbolic", checks.cross_entropy_by_symbols),
             Judge("its backward", "complex step", checks.cross_entropy_backward),
         ),
@@ -135,7 +137,7 @@ EQUATIONS = (
         printed="right",
         judges=(
             Judge("two Gauss-Hermite nodes, n = 1..4", "exact", checks.neg_entropy_by_nodes),
-            Judge("minus SciPy's entropy", "exact", checks.neg_entropy_is_scipys),
+            Judge("minus SciPy's entropy, log sigma^2 to +-10", "exact", checks.neg_entropy_is_scipys),
             Judge("integrals by SymPy, n = 3", "symbolic", checks.neg_entropy_by_symbols),
             Judge("its backward", "complex step", checks.neg_entropy_backward),
         ),
@@ -151,6 +153,7 @@ EQUATIONS = (
         judges=(
             Judge("two Gauss-Hermite nodes, n = 1..4", "exact", checks.kl_by_nodes),
             Judge("difference of the two integrals", "exact", checks.kl_is_the_difference_of_the_integrals),
+            Judge("SciPy's entropy and moments, log sigma^2 to +-10", "exact", checks.kl_far_out),
             Judge("formula for full covariances, n to 100", "exact", checks.kl_by_the_general_formula),
             Judge("0 at the prior, positive elsewhere", "exact", checks.kl_is_zero_only_at_the_prior),
             Judge("integral by SymPy, n = 1", "symbolic", checks.kl_by_symbols),

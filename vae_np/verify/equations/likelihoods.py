@@ -25,7 +25,9 @@ EQUATIONS = (
             Judge(
                 "draws rank as their noise does", "exact", checks.gaussian_draws_keep_the_rank_of_the_noise
             ),
+            Judge("float32 stays float32", "exact", checks.gaussian_keeps_single_precision),
             Judge("its backward", "complex step", checks.gaussian_pair),
+            Judge("slope in the variance", "complex step", checks.gaussian_in_the_variance),
         ),
     ),
     Equation(
@@ -38,6 +40,7 @@ EQUATIONS = (
             Judge("complex step, L = 1 and 3", "complex step", checks.gaussian_gradient),
             Judge("Taylor remainder, L = 1 and 3", "taylor", checks.gaussian_taylor),
             Judge("the score has mean 0 and variance 1/v", "exact", checks.gaussian_score_laws),
+            Judge("float32 stays float32", "exact", checks.gaussian_gradient_keeps_single_precision),
             Judge("derivative by SymPy", "symbolic", checks.gaussian_gradient_by_symbols),
         ),
     ),
@@ -49,7 +52,8 @@ EQUATIONS = (
         function="vae_np.elbo.bernoulli_likelihood:bernoulli_log_likelihood",
         judges=(
             Judge("x log p + (1 - x) log(1 - p) by SciPy", "exact", checks.bernoulli_is_scipys),
-            Judge("log odds up to 800", "exact", checks.bernoulli_far_out),
+            Judge("log odds up to 10,000", "exact", checks.bernoulli_far_out),
+            Judge("float32 stays float32", "exact", checks.bernoulli_keeps_single_precision),
             Judge("sum over all binary x is 1, mean p, d = 5", "exact", checks.bernoulli_mass),
             Judge("gray values: mass tanh(a/2)/a", "quadrature", checks.gray_values_have_their_mass),
             Judge(
@@ -73,7 +77,8 @@ EQUATIONS = (
             Judge("complex step, L = 1 and 3", "complex step", checks.bernoulli_gradient),
             Judge("Taylor remainder, L = 1 and 3", "taylor", checks.bernoulli_taylor),
             Judge("the score has mean 0 and variance p (1 - p)", "exact", checks.bernoulli_score_laws),
-            Judge("log odds up to 800", "exact", checks.bernoulli_gradient_far_out),
+            Judge("log odds up to 10,000", "exact", checks.bernoulli_gradient_far_out),
+            Judge("float32 stays float32", "exact", checks.bernoulli_gradient_keeps_single_precision),
             Judge("derivative by SymPy", "symbolic", checks.bernoulli_gradient_by_symbols),
         ),
     ),

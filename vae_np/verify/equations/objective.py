@@ -92,6 +92,7 @@ EQUATIONS = (
         judges=(
             Judge("a second forward pass and SciPy's densities", "exact", checks.loss_by_hand),
             Judge("the same with the default arguments", "exact", checks.loss_by_default),
+            Judge("decoding with the default arguments", "exact", checks.decode_by_default),
             Judge("weight a = variance a, by the second forward pass", "exact", checks.weight_is_a_variance),
             Judge("slopes: a times those of -ELBO", "exact", checks.slopes_have_the_same_factor),
             Judge("the published loss, its 5e-5 halved", "exact", checks.published_weight_halved),

@@ -101,6 +101,11 @@ EQUATIONS = (
                 "exact",
                 checks.stratified_noise_gives_the_quantiles,
             ),
+            Judge(
+                "noise beyond one in 1e8, log sigma^2 to +-10",
+                "exact",
+                checks.far_noise_gives_the_far_quantiles,
+            ),
             Judge("law and moment generating function by SymPy", "symbolic", checks.gaussian_by_symbols),
             Judge("three marginals and a projection", "monte carlo", checks.marginals_and_a_projection),
             Judge("its backward", "complex step", checks.gaussian_backward),
