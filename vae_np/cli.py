@@ -1,6 +1,6 @@
-"""The command line: `vae-np demo`, `train`, `predict`, `equations`, `where`.
+"""The command line: `vae-np demo`, `train`, `predict`, `equations`, `where`, `check`, `exercise`.
 
-Exit status: 0 done, 1 an equation failed its check, 2 bad usage or bad input, said in one line on
+Exit status: 0 done, 1 a check failed, 2 bad usage or bad input, said in one line on
 stderr, 130 interrupted. Progress and remarks go to stderr, results to stdout; with --json stdout holds
 the JSON alone.
 """
@@ -493,6 +493,68 @@ def equations(labels: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401
     return 0 if all(report.ok for report in reports) else 1
 
 
+@program.command(short_help="Check a function of your own.")
+@click.argument("label")
+@click.argument("target", metavar="FILE.py:FUNCTION")
+@click.option(
+    "--level",
+    type=click.IntRange(0, 3),
+    default=2,
+    show_default=True,
+    help="Say 0 right or wrong, 1 which output, 2 which term, 3 the coefficients.",
+)
+@click.option(
+    "--gradescope",
+    type=click.Path(path_type=Path),
+    help="Also write a results.json for Gradescope, with a point for each output.",
+)
+@options("seed", "json")
+def check(label: str, target: str, **given: Any) -> int:  # noqa: ANN401
+    """Check FUNCTION in FILE.py against the equation LABEL, and name the term that is wrong.
+
+    The file runs in a process of its own, for 30 seconds at most. Exit status 1 if it is wrong.
+    """
+    from vae_np.verify.gradescope import write_results
+    from vae_np.verify.sandbox import check_file
+
+    if given["gradescope"] is not None:
+        from vae_np.data.writing import require_writable
+
+        require_writable(given["gradescope"])
+    answer = check_file(label, target, level=given["level"], seed=given["seed"] or 0)
+    if given["gradescope"] is not None:
+        write_results(given["gradescope"], [answer])
+    if given["as_json"]:
+        click.echo(json.dumps({name: answer[name] for name in ("label", "ok", "message", "terms")}))
+    else:
+        click.echo(f"{label}: {answer['message']}")
+    return 0 if answer["ok"] else 1
+
+
+@program.command(short_help="Write the exercise of a chapter.")
+@click.argument("chapter")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Output folder (nbgrader: the course folder).",
+)
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["notebook", "nbgrader", "otter", "python"]),
+    default="notebook",
+    show_default=True,
+    help="What to write.",
+)
+@options("seed")
+def exercise(chapter: str, out: Path, layout: str, **given: Any) -> None:  # noqa: ANN401
+    """Write tasks on CHAPTER, a derivation page: a formula, a derivative, a planted bug, a proof."""
+    from vae_np.verify.exercise_formats import write_exercise
+
+    click.echo(f"written: {write_exercise(chapter, out, layout, given['seed'] or 0)}")
+
+
 @program.command(short_help="Find an equation's page, function, record and test.")
 @click.argument("label")
 @options("json")
@@ -521,7 +583,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 an equation failed its check, 2 bad usage or bad input, 130 interrupted.
+        0 done, 1 a check failed, 2 bad usage or bad input, 130 interrupted.
     """
     said: set[str] = set()
 

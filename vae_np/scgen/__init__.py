@@ -1,4 +1,4 @@
-"""scGen: the perturbation vector and the AnnData-facing model."""
+"""scGen: the perturbation vector; the AnnData-facing model is `vae_np.ScGen`, in `predictor`."""
 
 from vae_np.scgen.batch_removal import remove_batch_shift
 from vae_np.scgen.delta import (
@@ -9,10 +9,8 @@ from vae_np.scgen.delta import (
     delta_resampled,
     shared_types,
 )
-from vae_np.scgen.predictor import ScGen
 
 __all__ = [
-    "ScGen",
     "decoded_change",
     "delta",
     "delta_balanced",

@@ -7,7 +7,8 @@ of it can be put in its place: a judge that accepts the wrong version decides no
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -135,7 +136,9 @@ class Report:
     relation
         As in `Equation`.
     verdicts
-        Every judge's decision.
+        Every judge's decision; none for a learner's function.
+    outputs
+        For a learner's function: name of an output -> whether it is right.
     """
 
     label: str
@@ -146,4 +149,24 @@ class Report:
     bound: float
     page: str
     relation: Relation
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Verdict, ...] = ()
+    outputs: dict[str, bool] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        lines = [f"{self.label}: {self.message}"]
+        lines += [f"    {term.name}: got {term.got:g}, expected {term.expected:g}" for term in self.terms]
+        return "\n".join(lines if self.ok else [*lines, f"    see derivations/{self.page}"])
+
+    def _repr_html_(self) -> str:
+        """Show the report as a notebook does: a verdict in color, and a row for each wrong term."""
+        color, mark = ("green", "right") if self.ok else ("crimson", "wrong")
+        rows = "".join(
+            f"<tr><td>{escape(term.name)}</td><td>{term.got:g}</td><td>{term.expected:g}</td></tr>"
+            for term in self.terms
+        )
+        heading = "<tr><th>term</th><th>got</th><th>expected</th></tr>"
+        table = f"<table>{heading}{rows}</table>" if rows else ""
+        said = escape(self.message.removeprefix(mark).lstrip("; "))
+        verdict = f'<b style="color:{color}">{mark}</b>'
+        sentence = f" &ndash; {said}" if said else ""
+        return f"<div><code>{escape(self.label)}</code>: {verdict}{sentence}{table}</div>"
