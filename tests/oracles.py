@@ -4,19 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-STEP = 1e-30  # the complex step has no cancellation, so the step can be this small
+from vae_np.verify.judges import STEP, complex_step
 
-
-def complex_step(f: Callable[..., np.ndarray], arguments: tuple, which: int, d_out: np.ndarray):
-    """Gradient of sum(d_out * f(arguments)) in one argument, entry by entry: Im f(a + ih) / h."""
-    argument = arguments[which]
-    gradient = np.empty(argument.shape)
-    for index in np.ndindex(argument.shape):
-        stepped = argument.astype(complex)
-        stepped[index] += 1j * STEP
-        out = f(*arguments[:which], stepped, *arguments[which + 1 :])
-        gradient[index] = np.sum(d_out * out).imag / STEP
-    return gradient
+__all__ = ["STEP", "assert_gradients", "complex_step"]
 
 
 def assert_gradients(
