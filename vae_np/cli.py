@@ -514,7 +514,6 @@ def check(label: str, target: str, **given: Any) -> int:  # noqa: ANN401
 
     The file runs in a process of its own, for 30 seconds at most. Exit status 1 if it is wrong.
     """
-    from vae_np.verify.gradescope import write_results
     from vae_np.verify.sandbox import check_file
 
     if given["gradescope"] is not None:
@@ -523,6 +522,8 @@ def check(label: str, target: str, **given: Any) -> int:  # noqa: ANN401
         require_writable(given["gradescope"])
     answer = check_file(label, target, level=given["level"], seed=given["seed"] or 0)
     if given["gradescope"] is not None:
+        from vae_np.verify.gradescope import write_results
+
         write_results(given["gradescope"], [answer])
     if given["as_json"]:
         click.echo(json.dumps({name: answer[name] for name in ("label", "ok", "message", "terms")}))

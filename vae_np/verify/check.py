@@ -268,6 +268,9 @@ def _about_term(term: Term, level: int) -> str:
     if term.name.startswith(WHOLE):
         if term.got == 0:
             return ""
+        if term.expected == 0:
+            times = f"{written(term.got)} times " if level >= 3 else ""
+            return f"it computes {times}{term.name}"
         factor = f" has the factor {written(term.got)}, expected {written(term.expected)}"
         return f"{term.name}{factor}" if level >= 3 else f"{term.name} has a wrong factor"
     if level >= 3:
