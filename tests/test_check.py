@@ -118,6 +118,36 @@ def test_the_outputs_are_judged_one_by_one():
     assert "d_log_var is wrong, d_mu is right" in check("grad-reparam-mu", wrong, level=1).message
 
 
+def test_memory_that_is_used_again_is_copied():
+    kept = {}
+
+    def reuses(mu, log_var):
+        out = kept.setdefault(len(mu), np.empty(len(mu)))
+        out[:] = kl(mu, log_var)
+        return out
+
+    assert check("kl-closed", reuses).ok
+
+
+def test_nothing_but_zeros_and_things_that_cannot_be_read():
+    assert "gives 0 everywhere" in check("kl-closed", lambda mu, lv: 1 // 2 * kl(mu, lv)).message
+
+    class Unreadable:
+        def __array__(self, dtype=None, copy=None):
+            raise RuntimeError("not now")
+
+    class MuteError(Exception):
+        def __str__(self):
+            raise ValueError
+
+    def raises(mu, lv):
+        raise MuteError
+
+    assert "cannot be read as an array" in check("kl-closed", lambda mu, lv: Unreadable()).message
+    assert "it raises MuteError" in check("kl-closed", raises).message
+    assert "extra axis of length 1" in check("kl-closed", lambda mu, lv: kl(mu, lv)[:, None]).message
+
+
 def test_arguments_that_are_changed_in_place_change_nothing_for_us():
     def careless(mu, log_var):
         value = kl(mu, log_var)
@@ -129,8 +159,15 @@ def test_arguments_that_are_changed_in_place_change_nothing_for_us():
 
 def test_any_map_with_the_right_law_is_a_reparameterization():
     assert check("reparam-gaussian", lambda mu, log_var, eps: mu - np.exp(log_var / 2) * eps).ok
-    turned = check("reparam-gaussian", lambda mu, log_var, eps: mu + np.exp(log_var / 2) * eps[:, ::-1])
-    assert turned.ok
+    assert check("reparam-gaussian", lambda mu, log_var, eps: mu + np.exp(log_var / 2) * eps[:, ::-1]).ok
+    for nearly in (
+        lambda mu, log_var, eps: mu + 1.05 * np.exp(log_var / 2) * eps,
+        lambda mu, log_var, eps: mu.mean(axis=0) + np.exp(log_var / 2) * eps,
+        lambda mu, log_var, eps: mu + np.sqrt(np.exp(log_var) + 0.01) * eps,
+        lambda mu, log_var, eps: mu + np.exp(log_var / 2) * np.random.default_rng(0).normal(size=mu.shape),
+        lambda mu, log_var, eps: mu + np.exp(log_var / 2) * np.abs(eps),
+    ):
+        assert not check("reparam-gaussian", nearly).ok
     wrong = check("reparam-gaussian", lambda mu, log_var, eps: mu + np.exp(log_var) * eps)
     assert "the standard deviation is exp(log_var / 2)" in wrong.message
     small = check("reparam-gaussian", lambda mu, log_var, eps: mu + 0.01 * np.exp(log_var / 2) * eps, level=3)
@@ -323,6 +360,27 @@ def test_a_file_that_cannot_be_loaded_is_a_report(tmp_path, text, says):
     assert says in answer["message"]
 
 
+def test_files_beside_the_learners_do_not_stand_in_for_modules(tmp_path, monkeypatch, capfd):
+    for name in ("random", "json", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('I am not that module')")
+    (tmp_path / "mine.py").write_text(
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
+        "from vae_np.elbo import kl_standard_normal\n"
+        "@dataclass\n"
+        "class Point:\n"
+        "    x: int = 1\n"
+        "def kl(mu, log_var):\n"
+        "    return kl_standard_normal(mu, log_var)\n"
+        "def stops(mu, log_var):\n"
+        "    raise KeyboardInterrupt\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "kl-closed", "mine.py:kl"]) == 0
+    assert main(["check", "kl-closed", "mine.py:stops"]) == 1
+    assert "it raises KeyboardInterrupt, in line 10" in capfd.readouterr().out
+
+
 def test_bad_usage_is_one_line(student, tmp_path, capfd):
     for arguments, says in [
         (["kl-closed", f"{student}:nothing"], "has no function nothing: it has right, wrong"),
@@ -407,7 +465,7 @@ def test_a_loss_without_complex_numbers_is_checked_by_differences(regression):
     value, gradient, params = regression
     report = check_gradients(lambda p: float(np.abs(value(p))), gradient, params)
     assert report.ok
-    assert report.bound == 1e-8
+    assert 1e-8 <= report.bound < 1.1e-8
     assert not check_gradients(
         lambda p: float(np.abs(value(p))), lambda p: {**gradient(p), "b": 0 * p["b"]}, params
     ).ok
@@ -424,6 +482,46 @@ def test_gradients_with_other_blocks_or_shapes(regression):
     assert "it raises KeyError" in check_gradients(value, lambda p: p["c"], params).message
     with pytest.raises(InputError, match="block n is no array of floats"):
         check_gradients(value, gradient, {"n": np.arange(3)})
+
+
+def test_every_block_is_decided_by_what_suits_it():
+    params = {"W": np.array([1.0, 2.0]), "b": np.array([0.5, -1.0])}
+    hidden = lambda p: (p["W"] ** 2).sum() + (np.real(p["b"]) ** 2).sum()  # noqa: E731 - complex steps vanish in b
+    assert not check_gradients(hidden, lambda p: {"W": 2 * p["W"], "b": 0 * p["b"]}, params).ok
+    assert check_gradients(hidden, lambda p: {"W": 2 * p["W"], "b": 2 * p["b"]}, params).ok
+    large = lambda p: 1e8 + (np.abs(p["W"]) ** 2).sum() + (p["b"] ** 2).sum()  # noqa: E731 - rounding of the loss
+    assert check_gradients(large, lambda p: {"W": 2 * p["W"], "b": 2 * p["b"]}, params).ok
+    small = lambda p: (np.abs(p["W"]) ** 2).sum() + 1e-4 * (np.abs(p["b"]) ** 2).sum()  # noqa: E731
+    assert not check_gradients(small, lambda p: {"W": 2 * p["W"], "b": -5e-4 * p["b"]}, params).ok
+
+
+def test_a_single_wrong_entry_of_a_large_block_is_found(rng):
+    params = {"W": rng.normal(size=(60, 60))}
+    wrong = 2 * params["W"]
+    wrong[17, 3] += 1e-3
+    assert not check_gradients(lambda p: (p["W"] ** 2).sum(), lambda p: {"W": wrong}, params).ok
+
+
+def test_the_learners_functions_may_do_what_they_like(regression):
+    value, gradient, params = regression
+
+    def careless(p):
+        out = gradient(p)
+        p["W"][:] = 0
+        return out
+
+    assert check_gradients(value, careless, params).ok
+    assert params["W"].any()
+    assert check_gradients(value, lambda p: {k: g.tolist() for k, g in gradient(p).items()}, params).ok
+    assert "it raises SystemExit" in check_gradients(lambda p: exit(2), gradient, params).message
+    assert (
+        "has a block c" in check_gradients(value, lambda p: {**gradient(p), "c": np.ones(1)}, params).message
+    )
+    for bad in (None, [1.0], {}, {"a": np.zeros(0)}):
+        with pytest.raises(InputError):
+            check_gradients(value, gradient, bad)
+    with pytest.raises(InputError, match="level is 9"):
+        check_gradients(value, gradient, params, level=9)
 
 
 def test_our_own_whole_gradient(rng):

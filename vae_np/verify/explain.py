@@ -110,13 +110,13 @@ def combination(
     rest = rest[:, lengths > DISTINCT] / lengths[lengths > DISTINCT]
     left = target - basis @ (basis.T @ target)
     along, overlap = rest.T @ left, rest.T @ rest
-    for i in np.argsort(-np.abs(along))[:BEAM]:
+    for i in np.argsort(-np.abs(along), kind="stable")[:BEAM]:
         if (found := accepted([*given, new[i]])) is not None:
             return found
     with np.errstate(all="ignore"):  # the part of `left` in the plane of two columns
         plane = (along[:, None] ** 2 + along**2 - 2 * np.outer(along, along) * overlap) / (1 - overlap**2)
     plane[~(np.abs(overlap) < 1 - DISTINCT**2)] = 0
-    best = np.argsort(-np.triu(plane, 1), axis=None)[:BEAM]
+    best = np.argsort(-np.triu(plane, 1), axis=None, kind="stable")[:BEAM]
     states = [tuple(divmod(int(flat), len(new))) for flat in best]
     for state in states:
         if (found := accepted([*given, *(new[i] for i in state)])) is not None:
@@ -127,7 +127,7 @@ def combination(
             chosen = [*given, *(new[i] for i in state)]
             found_weights, _ = weights(chosen)
             promise = np.abs(rest.T @ (target - unit[:, chosen] @ found_weights))
-            for i in np.argsort(-promise)[:BEAM].tolist():
+            for i in np.argsort(-promise, kind="stable")[:BEAM].tolist():
                 longer = tuple(sorted({*state, i}))
                 if longer not in grown and len(longer) > len(state):
                     grown[longer] = weights([*given, *(new[j] for j in longer)])[1]

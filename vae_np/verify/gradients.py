@@ -1,20 +1,21 @@
 """Check a whole gradient, block by block, and say which block goes wrong first and by what.
 
-The learner brings a loss, its gradient and the parameters. The gradient is compared with the complex step
-where the loss lets complex numbers through, else with central differences, entry by entry (200 of a large
-block, drawn at random).
+The learner brings a loss, its gradient and the parameters. Each block is compared with the complex step
+where complex numbers pass through the loss unharmed, else with central differences: entry by entry (200 of
+a large block, drawn at random), and along one random direction of the whole block.
 """
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae_np.errors import InputError
+from vae_np.errors import InputError, whole_number
 from vae_np.model.params import Params
+from vae_np.verify.check import where_raised
 from vae_np.verify.explain import snap, written
-from vae_np.verify.judges import EPS, STEP
+from vae_np.verify.judges import EPS, STEP, ratio
 from vae_np.verify.record import Report, Term
 
 Blocks = Mapping[str, np.ndarray]
@@ -49,57 +50,97 @@ def check_gradients(
     Returns
     -------
     Report
-        Errors are relative to the largest entry of the whole gradient; a term is a block with the factor
+        Errors are relative to the largest entry of a block; a term is a block with the factor
         got and expected.
 
     Raises
     ------
     InputError
-        If the parameters are no arrays of real numbers.
+        If the parameters are no blocks of floats, or level or seed are out of range.
     """
-    blocks = _blocks(params)
-    for name, block in blocks.items():
-        if not isinstance(block, np.ndarray) or block.dtype.kind != "f":
+    level, seed = whole_number("level", level, least=0, most=3), whole_number("seed", seed, least=0)
+    if not isinstance(params, Params | Mapping) or not _blocks(params):
+        raise InputError("params are no blocks: give a dictionary of arrays, or Params")
+    for name, block in _blocks(params).items():
+        if not isinstance(block, np.ndarray) or block.dtype.kind != "f" or not block.size:
             raise InputError(f"parameter block {name} is no array of floats")
     rng = np.random.default_rng(seed)
     try:
-        got = _blocks(grad_fn(params))
-        derivative, bound = _derivative(loss_fn, params)
-        chosen = {name: _entries(block, rng) for name, block in blocks.items()}
-        expected = {
-            name: np.array([derivative(name, index) for index in indices]) for name, indices in chosen.items()
-        }
-    except Exception as raised:
-        return _report(False, f"wrong; it raises {type(raised).__name__}: {raised}", bound=0.0)
-    missing = [name for name in blocks if name not in got]
-    shapes = [name for name in blocks if name in got and np.shape(got[name]) != blocks[name].shape]
-    if missing or shapes:
-        name = (missing or shapes)[0]
-        what = (
-            "is missing" if missing else f"has the shape {np.shape(got[name])}, expected {blocks[name].shape}"
-        )
-        return _report(False, f"wrong; the gradient of {name} {what}", bound=bound)
+        comparisons, problem = _compare(loss_fn, grad_fn, params, rng)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:  # whatever the learner's functions raise is about them
+        return _report(False, f"wrong; it raises {where_raised(raised, '')}")
+    if problem:
+        return _report(False, f"wrong; {problem}")
 
-    scale = max(float(np.abs(e).max()) for e in expected.values()) or 1.0
-    values = {name: np.array([got[name][i] for i in indices]) for name, indices in chosen.items()}
-    errors = {name: float(np.abs(values[name] - expected[name]).max()) / scale for name in blocks}
-    wrong = [name for name, error in errors.items() if not error <= bound]
+    worst = max(comparisons.values(), key=lambda c: ratio(c.error, c.bound))
+    wrong = [name for name, c in comparisons.items() if not c.error <= c.bound]
     if not wrong:
-        return _report(True, "right", error=max(errors.values()), bound=bound)
-    terms = [_factor(name, values[name], expected[name], bound) for name in wrong]
-    right = [name for name in blocks if name not in wrong]
+        return _report(True, "right", error=worst.error, bound=worst.bound)
+    terms = tuple(term for name in wrong if (term := comparisons[name].factor) is not None)
     sentences = ["wrong"]
     if level >= 1:
-        first = f"{wrong[0]} is the first wrong block, off by {errors[wrong[0]]:.1g} of the largest entry"
+        right = [name for name in comparisons if name not in wrong]
+        off = comparisons[wrong[0]].error
+        first = f"{wrong[0]} is the first wrong block, off by {off:.1g} of its largest entry"
         others = f"; wrong too: {', '.join(wrong[1:])}" if wrong[1:] else ""
         sentences.append(first + others + (f"; right: {', '.join(right)}" if right else ""))
-        sentences += [
-            f"the gradient of {term.name} is {written(term.got)} times the right one"
-            for term in terms
-            if term
-        ]
-    named = tuple(term for term in terms if term)
-    return _report(False, "; ".join(sentences), named if level >= 1 else (), max(errors.values()), bound)
+        sentences += [f"the gradient of {t.name} is {written(t.got)} times the right one" for t in terms]
+    return _report(False, "; ".join(sentences), terms if level >= 1 else (), worst.error, worst.bound)
+
+
+class Comparison(NamedTuple):
+    """One block: error relative to its largest entry, bound, and the factor if it is a multiple."""
+
+    error: float
+    bound: float
+    factor: Term | None
+
+
+def _compare(
+    loss_fn: Callable[..., float],
+    grad_fn: Callable[..., Blocks | Params],
+    params: Blocks | Params,
+    rng: np.random.Generator,
+) -> tuple[dict[str, Comparison], str]:
+    """Compare every block, or say why that cannot be done."""
+    blocks = _blocks(params)
+    got = {
+        name: np.array(block, dtype=float) for name, block in _blocks(grad_fn(_copy(params, float))).items()
+    }
+    for name in blocks:
+        if name not in got:
+            return {}, f"the gradient of {name} is missing"
+        if got[name].shape != blocks[name].shape:
+            return (
+                {},
+                f"the gradient of {name} has the shape {got[name].shape}, expected {blocks[name].shape}",
+            )
+    if unknown := [name for name in got if name not in blocks]:
+        return {}, f"the gradient has a block {unknown[0]}, which the parameters have not"
+    size = abs(float(np.real(loss_fn(_copy(params, float)))))
+    pairs, floors = {}, {}
+    for name, block in blocks.items():
+        direction = rng.standard_normal(block.shape)
+        slope, floor = _slope(loss_fn, params, name, direction, size)
+        indices = _entries(block, rng)
+        units = [np.zeros(block.shape) for _ in indices]
+        for unit, index in zip(units, indices, strict=True):
+            unit[index] = 1
+        expected = np.array([slope(unit) for unit in units] + [slope(direction)])
+        found = np.array([got[name][index] for index in indices] + [float(np.sum(got[name] * direction))])
+        pairs[name], floors[name] = (found, expected), floor
+    whole = max(float(np.abs(expected).max()) for _, expected in pairs.values()) or 1.0
+    comparisons = {}
+    for name, (found, expected) in pairs.items():
+        # a block whose gradient vanishes, up to the rounding of the others, is compared on their scale
+        scale = max(float(np.abs(expected).max()), 1e-6 * whole)
+        error = float(np.abs(found - expected).max()) / scale
+        relative, absolute = floors[name]
+        bound = relative + (absolute + 100 * EPS * whole) / scale
+        comparisons[name] = Comparison(error, bound, _factor(name, found, expected, bound))
+    return comparisons, ""
 
 
 def _blocks(params: Blocks | Params) -> dict[str, Any]:
@@ -114,48 +155,52 @@ def _entries(block: np.ndarray, rng: np.random.Generator) -> list[tuple[int, ...
     return [tuple(int(i) for i in np.unravel_index(f, block.shape)) for f in flat]
 
 
-def _moved(params: Blocks | Params, name: str, index: tuple[int, ...], step: complex) -> Blocks | Params:
-    """The same parameters with one entry moved."""
-    dtype = complex if isinstance(step, complex) else float
+def _copy(params: Blocks | Params, dtype: type) -> Blocks | Params:
+    """The same parameters in memory of their own, which the learner's functions may change."""
     if isinstance(params, Params):
-        moved = Params(params.sizes, params.flat.astype(dtype))
-        dict(moved.named())[name][index] += step
-        return moved
-    blocks = {key: value.astype(dtype) for key, value in params.items()}
-    blocks[name][index] += step
-    return blocks
+        return Params(params.sizes, params.flat.astype(dtype))
+    return {name: block.astype(dtype) for name, block in params.items()}
 
 
-def _derivative(
-    loss_fn: Callable[..., float], params: Blocks | Params
-) -> tuple[Callable[[str, tuple[int, ...]], float], float]:
-    """The complex step if complex numbers come through the loss unharmed, else central differences."""
-    name = next(iter(_blocks(params)))
-    index = (0,) * _blocks(params)[name].ndim
+def _slope(
+    loss_fn: Callable[..., float], params: Blocks | Params, name: str, direction: np.ndarray, size: float
+) -> tuple[Callable[[np.ndarray], float], tuple[float, float]]:
+    """The derivative along a direction of one block, and its bound: relative, and absolute from rounding.
 
-    def by_complex_step(name: str, index: tuple[int, ...]) -> float:
-        return float(np.imag(loss_fn(_moved(params, name, index, STEP * 1j)))) / STEP
+    The complex step decides if it agrees with differences along a random direction of this very block.
+    """
+    step = DIFFERENCE_STEP * max(1.0, float(np.abs(_blocks(params)[name]).max()))
 
-    def by_differences(name: str, index: tuple[int, ...]) -> float:
-        step = DIFFERENCE_STEP
-        after, before = (loss_fn(_moved(params, name, index, s)) for s in (step, -step))
-        return float(np.real(after) - np.real(before)) / (2 * step)
+    def moved(change: np.ndarray) -> float:
+        changed = _copy(params, complex if np.iscomplexobj(change) else float)
+        _blocks(changed)[name][...] += change
+        return loss_fn(changed)
 
+    def by_complex_step(along: np.ndarray) -> float:
+        return float(np.imag(moved(1j * STEP * along))) / STEP
+
+    def by_differences(along: np.ndarray) -> float:
+        return float(np.real(moved(step * along)) - np.real(moved(-step * along))) / (2 * step)
+
+    floor = 8 * EPS * size / step
+    differences = by_differences, (DIFFERENCE_BOUND, floor)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a discarded imaginary part is only a warning
-            complex_value, real_value = by_complex_step(name, index), by_differences(name, index)
+            complex_value, real_value = by_complex_step(direction), by_differences(direction)
     except Exception:
-        return by_differences, DIFFERENCE_BOUND
-    agrees = abs(complex_value - real_value) <= 1e-4 * max(1.0, abs(real_value))
-    return (by_complex_step, COMPLEX_BOUND) if agrees else (by_differences, DIFFERENCE_BOUND)
+        return differences
+    agrees = abs(complex_value - real_value) <= 1e-4 * abs(real_value) + 2 * floor
+    return (by_complex_step, (COMPLEX_BOUND, 0.0)) if agrees else differences
 
 
 def _factor(name: str, got: np.ndarray, expected: np.ndarray, bound: float) -> Term | None:
     """The factor between two gradients, where one is a multiple of the other."""
     size = float(expected @ expected)
-    factor = float(got @ expected) / size if size else 0.0
-    left = float(np.abs(got - factor * expected).max()) if size else np.inf
+    if not size or not np.isfinite(got).all():
+        return None
+    factor = float(got @ expected) / size
+    left = float(np.abs(got - factor * expected).max())
     return Term(name, snap(factor), 1.0) if left <= 100 * bound * float(np.abs(expected).max()) else None
 
 

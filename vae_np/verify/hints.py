@@ -113,7 +113,7 @@ SLIPS = (
     # ------------------------------------------------------------------------------------- sampling
     Slip(
         ("reparam-gaussian",),
-        contains("sigma_j^2 eps_j"),
+        has("sigma_j^2 eps_j"),
         "exp(log_var) is the variance; the standard deviation is exp(log_var / 2)",
     ),
     Slip(("reparam-gaussian",), has("log sigma_j^2 eps_j"), "log_var is a logarithm: take exp(log_var / 2)"),
@@ -136,7 +136,7 @@ SLIPS = (
         has("mean_l log w_l"),
         "the mean comes before the logarithm: log of the mean weight, not mean of log weights",
     ),
-    Slip(("iwae",), equals("log L", 0), "1/L is missing inside the logarithm: subtract log L"),
+    Slip(("iwae",), equals_alone("log L"), "1/L is missing inside the logarithm: subtract log L"),
     # -------------------------------------------------------------------------------------- gradients
     Slip(
         (),
@@ -166,7 +166,9 @@ SLIPS = (
     ),
     Slip((), equals_alone("d_kl"), "the -1 of the KL's gradient in log_var, from -log sigma^2, is missing"),
     Slip(
-        (), lacks("d_kl sigma_j^2", has("d_kl sigma_j")), "the variance is exp(log_var), not exp(log_var / 2)"
+        (),
+        lacks("d_kl sigma_j^2", lacks("d_kl", has("d_kl sigma_j", "d_kl 1/sigma_j"))),
+        "you stopped at d sigma",
     ),
     Slip(("grad-heads-add",), equals_alone("d_kl mu_j"), "the path through the KL is missing in d_mu"),
     Slip(("grad-heads-add",), equals("d_z", 0), "the path through the sample is missing in d_mu"),
@@ -181,11 +183,15 @@ SLIPS = (
         contains("1/n"),
         "the gradient is a sum over the cells; the mean is taken in the loss",
     ),
-    Slip(("grad-dropout",), has("d_h"), "the mask of the forward pass is missing in the backward pass"),
+    Slip(
+        ("grad-dropout",),
+        lacks("mask d_h", equals("d_h", 1)),
+        "the mask of the forward pass is missing in the backward pass",
+    ),
     Slip(("grad-dropout",), contains("[mask > 0]"), "the factor 1/(1-p) is part of the mask"),
     Slip(
         ("grad-leaky-relu",),
-        equals("[a <= 0] d_h", 0),
+        equals_alone("[a <= 0] d_h"),
         "on the negative side the derivative is the slope 0.01, not 0",
     ),
     Slip(("grad-leaky-relu",), contains("[a = 0]"), "at 0 the derivative is the slope, by convention"),

@@ -4,8 +4,10 @@ An endless loop, a crash or a file that eats all memory ends the child and becom
 prints goes to stderr and disturbs nothing. This guards against accidents, not against malice.
 """
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -52,19 +54,33 @@ def check_file(
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         order = [label, str(Path(file).resolve()), function, str(level), str(seed), str(memory), str(result)]
-        command = [sys.executable, "-m", "vae_np.verify.sandbox", *order]
-        try:
-            done = subprocess.run(
-                command, stdout=sys.stderr.fileno() if _has_fileno() else None, timeout=seconds
-            )
-        except subprocess.TimeoutExpired:
+        # -P: files of the learner's folder must not stand in for the standard library's modules
+        status = _run_and_end([sys.executable, "-P", "-m", "vae_np.verify.sandbox", *order], seconds)
+        if not result.is_file() and status is None:
             return _failed(label, f"it did not finish within {seconds:g} s: look for an endless loop")
         if not result.is_file():
-            return _failed(label, _about_the_end(done.returncode))
+            return _failed(label, _about_the_end(status or 0))
         answer: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     if "input_error" in answer:
         raise InputError(answer["input_error"])
     return answer
+
+
+def _run_and_end(command: list[str], seconds: float) -> int | None:
+    """Run the child for so long at most, then end all that it started; None if it was still running."""
+    stdout = sys.stderr.fileno() if _has_fileno() else None
+    child = subprocess.Popen(command, stdout=stdout, start_new_session=True)
+    try:
+        return child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+        else:
+            child.kill()
+        child.wait()
 
 
 def _has_fileno() -> bool:
@@ -102,11 +118,13 @@ def _load(file: Path, function: str) -> Any:  # noqa: ANN401 - whatever has that
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look a module up by its name
     sys.path.insert(0, str(file.parent))
     spec.loader.exec_module(module)
     if not hasattr(module, function):
         names = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
-        raise InputError(f"{file.name} has no function {function}: it has {', '.join(names) or 'none'}")
+        known = ", ".join(names) or "none (what stands under __main__ is not run)"
+        raise InputError(f"{file.name} has no function {function}: it has {known}")
     return getattr(module, function)
 
 
@@ -121,10 +139,14 @@ def _answer(label: str, file: Path, function: str, level: int, seed: int) -> dic
     except SystemExit as ended:
         return _failed(label, f"the file ends itself with SystemExit: {ended}")
     except SyntaxError as wrong:
-        return _failed(label, f"the file is no Python: {wrong.msg}, in line {wrong.lineno}")
-    except Exception as raised:
+        line = f", in line {wrong.lineno}" if wrong.lineno else ""
+        return _failed(label, f"the file is no Python: {wrong.msg}{line}")
+    except BaseException as raised:  # in a process of its own, whatever comes is about the file
         return _failed(label, f"the file raises {where_raised(raised, str(file))}")
-    report = check(label, fn, level=level, seed=seed)
+    try:
+        report = check(label, fn, level=level, seed=seed)
+    except KeyboardInterrupt as raised:
+        return _failed(label, f"it raises {where_raised(raised, str(file))}")
     return {
         "label": label,
         "ok": report.ok,
@@ -145,6 +167,8 @@ def main(arguments: list[str]) -> None:
     temporary = Path(result).with_suffix(".part")
     temporary.write_text(json.dumps(answer), encoding="utf-8")
     os.replace(temporary, result)
+    sys.stdout.flush()
+    os._exit(0)  # threads that the file left running end here
 
 
 if __name__ == "__main__":
