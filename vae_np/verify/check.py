@@ -271,13 +271,13 @@ def _what_is_wrong(
     trials = [Trial(run.sizes, run.arguments, run.got[output], run.expected[output]) for run in runs]
     if precision := _about_precision(trials):
         return [precision], []
-    if all(not trial.got.any() for trial in trials):
-        return ["it gives 0 everywhere: is there an integer division, such as 1 // 2?"], []
     if all(trial.got.dtype.kind == "b" for trial in trials):
         return ["it gives True or False where numbers are expected"], []
     terms = explain(contract.label, output, trials[:N_TRIALS], trials[N_TRIALS:])
     if terms is not None:
         sentences = [sentence for term in terms if (sentence := _about_term(term, level))]
+        if all(not trial.got.any() for trial in trials):
+            sentences = ["it gives 0 everywhere: is there an integer division, such as 1 // 2?"]
         slips = hints(contract.label, terms)
         return [*sentences, *slips], list(terms)
     return [*_about_places(contract, trials), _about_inputs(contract, fn, output, runs, rng)], []
