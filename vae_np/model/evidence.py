@@ -31,9 +31,8 @@ class Evidence(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """Some cells, (n, d), their posteriors, (n, k), and what decodes a latent point for each of them."""
+    """Posteriors of some cells, (n, k), and the log likelihood of latent points, (L, n, k) -> (L, n)."""
 
-    x: np.ndarray
     mu: np.ndarray
     log_var: np.ndarray
     log_likelihood: Callable[[np.ndarray], np.ndarray]
@@ -60,7 +59,7 @@ def _by_chunk(
             decoded = (decode(params, stats, draw.astype(dtype))[0].astype(float) for draw in z)
             return np.stack([likelihood.log_prob(measured, x_hat) for x_hat in decoded])
 
-        parts.append(estimate(Cells(measured, mu, log_var, log_likelihood)))
+        parts.append(estimate(Cells(mu, log_var, log_likelihood)))
     return Evidence(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 

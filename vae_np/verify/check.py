@@ -21,8 +21,9 @@ N_TRIALS, N_FRESH = 24, 6
 # An algebraically equal formula may cancel more digits than ours; a term of relative size 1e-10 is seen.
 BOUND = 2**16 * EPS
 NEARLY = 1e-5
+# Rows that a rotation of the noise is fitted to, and how exactly it must be one.
 N_ROWS, ORTHOGONAL = 60, 1e-9
-LONGEST = 200
+LONGEST = 200  # characters of an exception's message
 
 
 class WrongOutputError(Exception):

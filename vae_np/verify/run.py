@@ -78,7 +78,7 @@ def quoted(verdicts: Sequence[Verdict]) -> Verdict:
     return max(verdicts, key=rank)
 
 
-def verify(equation: Equation, seed: int = 0, symbolic: bool = True) -> Report:
+def verify(equation: Equation, seed: int = 0, symbolic: bool | None = None) -> Report:
     """Let all judges of one equation decide.
 
     Parameters
@@ -88,13 +88,15 @@ def verify(equation: Equation, seed: int = 0, symbolic: bool = True) -> Report:
     seed
         As in `ask`.
     symbolic
-        Whether the symbolic judges take part; they need SymPy.
+        Whether the symbolic judges take part; None is: where SymPy is installed.
 
     Returns
     -------
     Report
         Right only if every judge agrees.
     """
+    if symbolic is None:
+        symbolic = sympy_is_installed()
     judges = [judge for judge in equation.judges if symbolic or judge.kind != "symbolic"]
     verdicts = tuple(ask(equation, judge, seed) for judge in judges)
     against = [verdict for verdict in verdicts if not verdict.ok]
@@ -161,8 +163,6 @@ def verify_all(*labels: str, seed: int = 0, symbolic: bool | None = None) -> lis
     """
     seed = whole_number("seed", seed, least=0)
     equations = list(dict.fromkeys(find(label) for label in labels)) or list(EQUATIONS)
-    if symbolic is None:
-        symbolic = sympy_is_installed()
-    elif symbolic and not sympy_is_installed():
+    if symbolic and not sympy_is_installed():
         raise InputError("symbolic judges need SymPy: pip install 'vae_np[symbolic]'")
     return [verify(equation, seed, symbolic) for equation in equations]
