@@ -1,7 +1,13 @@
 """Parameters and gradients as named views of one flat vector; running statistics in the same way.
 
-Everything that treats all weights alike (Adam, saving, averaging, gradient checks) works on `.flat`;
+Everything that treats all weights alike (Adam, averaging, gradient checks) works on `.flat`;
 everything that means one weight writes `params.encoder[0].W`. Both see the same memory.
+
+W is (n_in, n_out) as in the derivation, whatever its order in memory. There, a layer that reads genes
+keeps one row a gene, n_in rows of n_out numbers, so that the weights of the few genes that a cell
+expresses are whole rows; every other layer keeps one row an output, n_out rows of n_in numbers, and
+W is the transposed view of them. So the rows of the two large matrices, the first and the last, are
+genes, and a step can take them a few rows at a time.
 """
 
 from collections.abc import Callable, Iterator
@@ -108,18 +114,17 @@ class Params:
         self.sizes, self.flat = sizes, flat
         cut = _cutter(flat)
 
-        def blocks(widths: list[tuple[int, int]]) -> tuple[Block, ...]:
-            return tuple(
-                Block(cut(n_in, n_out), cut(n_out), cut(n_out), cut(n_out)) for n_in, n_out in widths
-            )
+        def head(n_in: int, n_out: int, reads_genes: bool = False) -> Head:
+            W = cut(n_in, n_out) if reads_genes else cut(n_out, n_in).T
+            return Head(W, cut(n_out))
 
-        def head(n_in: int, n_out: int) -> Head:
-            return Head(cut(n_in, n_out), cut(n_out))
+        def block(n_in: int, n_out: int, reads_genes: bool = False) -> Block:
+            return Block(*head(n_in, n_out, reads_genes), cut(n_out), cut(n_out))
 
-        self.encoder = blocks(sizes.encoder_widths)
-        self.mu = head(sizes.head_width, sizes.n_latent)
-        self.log_var = head(sizes.head_width, sizes.n_latent)
-        self.decoder = blocks(sizes.decoder_widths)
+        self.encoder = tuple(block(*w, reads_genes=i == 0) for i, w in enumerate(sizes.encoder_widths))
+        self.mu = head(sizes.head_width, sizes.n_latent, sizes.n_layers == 0)
+        self.log_var = head(sizes.head_width, sizes.n_latent, sizes.n_layers == 0)
+        self.decoder = tuple(block(*w) for w in sizes.decoder_widths)
         self.output = head(sizes.output_width, sizes.n_genes)
 
     @classmethod
@@ -133,8 +138,11 @@ class Params:
         output: Head,
     ) -> Self:
         """Build from separate arrays, copied into one vector (the way gradients come up)."""
-        parts = [*encoder, mu, log_var, *decoder, output]
-        return cls(sizes, np.concatenate([array.ravel() for part in parts for array in part]))
+        arrays = [array for part in (*encoder, mu, log_var, *decoder, output) for array in part]
+        joined = cls(sizes, np.empty(sizes.n_params, np.result_type(*arrays)))
+        for (_, view), array in zip(joined.named(), arrays, strict=True):
+            view[:] = array
+        return joined
 
     def parts(self) -> list[tuple[str, Block | Head]]:
         """List every layer with its name, such as ``"encoder[0]"``, in the order of `flat`."""

@@ -80,7 +80,7 @@ def write_model(path: str | Path, settings: Settings, fitted: Fitted) -> None:
         "cell_type_key": fitted.cell_type_key,
     }
     arrays: dict[str, Any] = {
-        "params": fitted.params.flat,
+        "params": np.concatenate([weights.ravel() for _, weights in fitted.params.named()]),
         "stats": fitted.stats.flat,
         "residual_variance": fitted.residual_variance,
         "z": fitted.reference.z,
@@ -141,6 +141,15 @@ def _labels(header: dict[str, Any], arrays: dict[str, np.ndarray], name: str) ->
     return names[codes]
 
 
+def _params(sizes: Sizes, saved: np.ndarray) -> Params:
+    """Give the saved weights, each W row by row as (n_in, n_out), the order that they have in memory."""
+    params, start = Params(sizes, np.empty_like(saved)), 0
+    for _, view in params.named():
+        view[:] = saved[start : start + view.size].reshape(view.shape)
+        start += view.size
+    return params
+
+
 def _fitted(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fitted:
     settings, genes = header["settings"], header["genes"]
     if not isinstance(genes, list) or not all(isinstance(gene, str) for gene in genes):
@@ -161,7 +170,7 @@ def _fitted(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fitted:
     if any((layer.var < 0).any() for layer in (*stats.encoder, *stats.decoder)):
         raise ValueError("a running variance is negative")
     return Fitted(
-        Params(sizes, arrays["params"]),
+        _params(sizes, arrays["params"]),
         stats,
         {name[len(HISTORY) :]: a for name, a in arrays.items() if name.startswith(HISTORY)},
         variance,
