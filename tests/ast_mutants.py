@@ -109,9 +109,10 @@ def mutants(function):
                 def visit(self, node, target=target, replacement=replacement):
                     return replacement if node is target else self.generic_visit(node)
 
+            inner = inspect.unwrap(function)
             module = ast.fix_missing_locations(ast.Module([Swap().visit(changed)], []))
             names = {}
-            exec(compile(module, function.__code__.co_filename, "exec"), function.__globals__, names)
+            exec(compile(module, inner.__code__.co_filename, "exec"), inner.__globals__, names)
             yield description, names[function.__name__]
 
 

@@ -28,12 +28,13 @@ REFUTATION = re.compile(r"^> `([a-z0-9-]+)` refutes: (.+); error (\S+), bound (\
 
 
 def code(label: str) -> str:
-    """The source of the function that computes an equation, without its docstring."""
+    """The source of the function that computes an equation, without its docstring and decorator."""
     function = function_of(TABLE[label])
     source = textwrap.dedent(inspect.getsource(function))
     lines, tree = source.splitlines(), ast.parse(source).body[0]
     docstring = tree.body[0]
     del lines[docstring.lineno - 1 : docstring.end_lineno]
+    del lines[: tree.lineno - 1]
     return "\n".join([f"<!-- code {label} -->", "```python", *lines, "```"])
 
 

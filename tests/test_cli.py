@@ -170,7 +170,7 @@ def test_unclipped_scores_and_the_counts_behind_delta_are_printed(folder, tmp_pa
 
 def test_train_hands_its_options_on_and_names_the_best_epoch(folder, tmp_path, capsys, monkeypatch):
     given, asked = {}, []
-    fit, limits = predictor.fit, predictor.threadpool_limits
+    fit, limits = predictor.fit, predictor.threads
 
     def spy_on_fit(*arguments, **settings):
         given.update(settings)
@@ -181,7 +181,7 @@ def test_train_hands_its_options_on_and_names_the_best_epoch(folder, tmp_path, c
         return limits(n_threads)
 
     monkeypatch.setattr(predictor, "fit", spy_on_fit)
-    monkeypatch.setattr(predictor, "threadpool_limits", spy_on_limits)
+    monkeypatch.setattr(predictor, "threads", spy_on_limits)
     words = [*KEYS, "--max-epochs", "3", "--batch-size", "17", "--threads", "1", "--json"]
     assert main(["train", str(folder / "log.h5ad"), *words, "--out", str(tmp_path / "model")]) == 0
     assert (given["max_epochs"], given["batch_size"], set(asked)) == (3, 17, {1})
@@ -437,8 +437,8 @@ def test_a_full_disk_ends_with_one_line_and_no_file(folder, model_file, tmp_path
 
 
 def test_threads_go_with_a_model_too(folder, model_file, tmp_path, monkeypatch):
-    asked, limits = [], predictor.threadpool_limits
-    monkeypatch.setattr(predictor, "threadpool_limits", lambda n: asked.append(n) or limits(n))
+    asked, limits = [], predictor.threads
+    monkeypatch.setattr(predictor, "threads", lambda n: asked.append(n) or limits(n))
     words = ["predict", str(folder / "log.h5ad"), "--model", str(model_file[0]), *CONDITIONS, *TARGET]
     assert main([*words, "--threads", "1", "--out", str(tmp_path / "out.h5ad")]) == 0
     assert set(asked) == {1}

@@ -18,7 +18,8 @@ N, D, K = 60, 5, 2
 def affine(rng):
     """An affine VAE in float32, the same decoder as a linear-Gaussian model, and cells."""
     params, stats = initialize(Sizes(D, 1, K, n_layers=0), rng)
-    params.flat[:] += rng.normal(scale=0.3, size=params.flat.shape)
+    for _, weights in params.named():
+        weights += rng.normal(scale=0.3, size=weights.shape)
     decoder = LinearGaussian(params.output.W.astype(float), params.output.b.astype(float), 0.6)
     return params, stats, decoder, rng.normal(size=(N, D)).astype(np.float32)
 

@@ -43,7 +43,7 @@ def test_names_and_shapes_are_those_of_the_design():
 @pytest.mark.parametrize("sizes", SIZES)
 def test_join_is_the_inverse_of_taking_apart(sizes):
     params, _ = initialize(sizes, np.random.default_rng(0), np.float64)
-    again = Params.join(sizes, params.encoder, params.mu, params.log_var, params.decoder, params.output)
+    again = Params.join(sizes, [view for _, view in params.named()])
     np.testing.assert_array_equal(again.flat, params.flat)
     assert not np.shares_memory(again.flat, params.flat)
 

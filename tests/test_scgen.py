@@ -293,7 +293,7 @@ def test_the_threads_are_limited(train, monkeypatch):
         asked.append(n_threads)
         return contextlib.nullcontext()
 
-    monkeypatch.setattr(predictor, "threadpool_limits", spy)
+    monkeypatch.setattr(predictor, "threads", spy)
     ScGen(**SMALL, n_threads=3).fit(train, **KEYS, max_epochs=1).encode(train)
     assert asked == [3, 3]
 

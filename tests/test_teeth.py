@@ -29,7 +29,7 @@ TABLE = {equation.label: equation for equation in EQUATIONS}
 MODULES = sorted({equation.function.split(":")[0] for equation in EQUATIONS if equation.function})
 LABEL = re.compile(r"\[([a-z0-9-]+)\]")
 # Functions that carry the label of what they use, and are judged by tests of their own.
-USERS = {"encode", "adam_step"}
+USERS = {"encode", "adam_step", "adam_update_in_place"}
 # Functions without a label, and the records that rest on them.
 SERVING = {
     mlp: ["beta-is-variance"],

@@ -56,6 +56,22 @@ def chunks(n_rows: int) -> Iterator[slice]:
     return (slice(start, start + CHUNK) for start in range(0, n_rows, CHUNK))
 
 
+def smaller_form(x: Matrix) -> Matrix:
+    """Give a matrix the form that takes less memory: CSR (value and index) below one half non-zeros.
+
+    What is computed then depends on the values alone, not on how they came.
+    """
+    if np.count_nonzero(stored_values(x)) < x.shape[0] * x.shape[1] / 2:
+        return sparse.csr_matrix(x)
+    return x if isinstance(x, np.ndarray) else x.toarray()
+
+
+def some_rows(x: Matrix, cells: np.ndarray | slice, dtype: np.dtype) -> np.ndarray | sparse.csc_matrix:
+    """Take some rows in the given dtype, dense or, of a sparse matrix, in CSC form: gene by gene."""
+    rows = x[cells].astype(dtype, copy=False)
+    return rows if isinstance(rows, np.ndarray) else sparse.csc_matrix(rows)
+
+
 def dense_rows(x: Matrix, cells: np.ndarray | slice, dtype: np.dtype) -> np.ndarray:
     """Take some rows as a dense array of the given dtype."""
     rows = x[cells]

@@ -12,6 +12,7 @@ import numpy as np
 
 from vae_np.elbo.gaussian import LOG_2PI
 from vae_np.elbo.likelihood import Likelihood
+from vae_np.kernels import accelerated
 
 
 def _in_dtype_of(x_hat: np.ndarray, variance: float | np.ndarray) -> np.ndarray:
@@ -20,6 +21,7 @@ def _in_dtype_of(x_hat: np.ndarray, variance: float | np.ndarray) -> np.ndarray:
     return np.asarray(variance, np.result_type(dtype, 1j) if np.iscomplexobj(variance) else dtype)
 
 
+@accelerated
 def gaussian_log_likelihood(x: np.ndarray, x_hat: np.ndarray, variance: float | np.ndarray) -> np.ndarray:
     """Log density of the data under the decoder [gaussian-likelihood].
 
@@ -43,6 +45,7 @@ def gaussian_log_likelihood(x: np.ndarray, x_hat: np.ndarray, variance: float | 
     return -0.5 * (LOG_2PI + np.log(variance) + (x - x_hat) ** 2 / variance).sum(axis=-1)
 
 
+@accelerated
 def gaussian_log_likelihood_backward(
     d_ll: np.ndarray, x: np.ndarray, x_hat: np.ndarray, variance: float | np.ndarray
 ) -> np.ndarray:
@@ -81,6 +84,14 @@ def gaussian_sample(x_hat: np.ndarray, variance: float | np.ndarray, noise: np.n
         x, shape of `x_hat`.
     """
     return x_hat + np.sqrt(_in_dtype_of(x_hat, variance)) * noise
+
+
+def gaussian_variance(likelihood: Likelihood) -> float | np.ndarray | None:
+    """Return the variance of a Gaussian likelihood, None for another one."""
+    log_prob = likelihood.log_prob
+    if isinstance(log_prob, partial) and log_prob.func is gaussian_log_likelihood:
+        return log_prob.keywords["variance"]
+    return None
 
 
 def _identity(x_hat: np.ndarray) -> np.ndarray:

@@ -6,8 +6,11 @@ import numba
 
 
 def jit(function: Callable) -> Callable:
-    """Compile a function of arrays and numbers; division by zero gives inf or NaN, as in NumPy."""
+    """Compile a function of arrays and numbers; division by zero gives inf or NaN, as in NumPy.
+
+    While it runs, Python is free to run other threads.
+    """
     try:
-        return numba.njit(function, cache=True, error_model="numpy")
+        return numba.njit(function, cache=True, nogil=True, error_model="numpy")
     except RuntimeError:  # neither the package's folder nor the user's cache folder is writable
-        return numba.njit(function, error_model="numpy")
+        return numba.njit(function, nogil=True, error_model="numpy")

@@ -27,6 +27,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vae_np.kernels import accelerated
+
 EPSILON = 1e-3
 MOMENTUM = 0.01
 
@@ -47,6 +49,7 @@ class BatchNormCache(NamedTuple):
     train: bool
 
 
+@accelerated
 def batch_norm(
     a: np.ndarray,
     gamma: np.ndarray,
@@ -105,6 +108,7 @@ def batch_norm(
     return gamma * u + beta, BatchNormCache(u, inverse_s, gamma, train), new_stats
 
 
+@accelerated
 def batch_norm_backward(d_h: np.ndarray, cache: BatchNormCache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Carry the gradient back through the values and through both statistics [grad-batch-norm].
 

@@ -10,9 +10,12 @@ The branch looks at the real part, so a complex step passes through unharmed.
 
 import numpy as np
 
+from vae_np.kernels import accelerated
+
 SLOPE = 0.01
 
 
+@accelerated
 def leaky_relu(a: np.ndarray, slope: float = SLOPE) -> np.ndarray:
     """Bend each entry, h = a if a > 0 else slope * a [grad-leaky-relu].
 
@@ -31,6 +34,7 @@ def leaky_relu(a: np.ndarray, slope: float = SLOPE) -> np.ndarray:
     return np.where(a.real > 0, a, slope * a)
 
 
+@accelerated
 def leaky_relu_backward(d_h: np.ndarray, a: np.ndarray, slope: float = SLOPE) -> np.ndarray:
     """Carry the gradient back, d_a = d_h if a > 0 else slope * d_h [grad-leaky-relu].
 

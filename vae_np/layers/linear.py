@@ -11,16 +11,31 @@ derivative as the sum over whatever else touches that entry:
     d_b_o  = sum_i d_a_io            the bias reaches every row
 """
 
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import numpy as np
+from scipy import sparse
+
+from vae_np.kernels import accelerated
+
+Rows: TypeAlias = np.ndarray | sparse.csc_matrix | sparse.csc_array
+LinearBackward: TypeAlias = Callable[[np.ndarray, Rows, np.ndarray], tuple[Any, Any, Any]]
 
 
-def linear(x: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
+def dense(x: Rows) -> np.ndarray:
+    """Write a batch out as an array, if it is not one."""
+    return x if isinstance(x, np.ndarray) else x.toarray()
+
+
+@accelerated
+def linear(x: Rows, W: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Map each row affinely, a = x W + b [grad-linear].
 
     Parameters
     ----------
     x
-        Shape (n, n_in).
+        Shape (n, n_in), dense or CSC.
     W
         Shape (n_in, n_out).
     b
@@ -34,9 +49,7 @@ def linear(x: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
     return x @ W + b
 
 
-def linear_backward(
-    d_a: np.ndarray, x: np.ndarray, W: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def linear_backward(d_a: np.ndarray, x: Rows, W: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Carry the gradient back, d_x = d_a W^T, d_W = x^T d_a, d_b = sum over rows of d_a [grad-linear].
 
     Parameters

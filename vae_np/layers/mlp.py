@@ -7,7 +7,7 @@ Matrix case. The same walk, each factor being the `_backward` of a layer.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from vae_np.layers.batch_norm import (
 )
 from vae_np.layers.dropout import dropout, dropout_backward
 from vae_np.layers.leaky_relu import leaky_relu, leaky_relu_backward
-from vae_np.layers.linear import linear, linear_backward
+from vae_np.layers.linear import LinearBackward, Rows, linear, linear_backward
 
 
 class Block(NamedTuple):
@@ -34,7 +34,7 @@ class Block(NamedTuple):
 class BlockCache(NamedTuple):
     """What one block's backward needs: its input, W, the batch-norm cache and output, the mask."""
 
-    x: np.ndarray
+    x: Rows
     W: np.ndarray
     batch_norm: BatchNormCache
     normalized: np.ndarray
@@ -43,7 +43,7 @@ class BlockCache(NamedTuple):
 
 def mlp(
     blocks: Sequence[Block],
-    x: np.ndarray,
+    x: Rows,
     masks: Sequence[np.ndarray] | None,
     stats: Sequence[RunningStats],
     train: bool,
@@ -55,7 +55,7 @@ def mlp(
     blocks
         Parameters of each block.
     x
-        Shape (n, n_in).
+        Shape (n, n_in), dense or CSC.
     masks
         One dropout mask a block, shape (n, n_out); None leaves dropout out.
     stats
@@ -73,7 +73,9 @@ def mlp(
     ValueError
         If the numbers of blocks, masks and statistics differ.
     """
-    h, caches, new_stats = x, [], []
+    h: Any = x
+    caches: list[BlockCache] = []
+    new_stats: list[RunningStats] = []
     masks_or_none = [None] * len(blocks) if masks is None else masks
     for block, mask, block_stats in zip(blocks, masks_or_none, stats, strict=True):
         a = linear(h, block.W, block.b)
@@ -86,7 +88,9 @@ def mlp(
     return h, tuple(caches), tuple(new_stats)
 
 
-def mlp_backward(d_h: np.ndarray, cache: Sequence[BlockCache]) -> tuple[np.ndarray, tuple[Block, ...]]:
+def mlp_backward(
+    d_h: np.ndarray, cache: Sequence[BlockCache], linear_backward: LinearBackward = linear_backward
+) -> tuple[np.ndarray, tuple[Block, ...]]:
     """Walk the blocks from the last to the first.
 
     Parameters
@@ -95,6 +99,8 @@ def mlp_backward(d_h: np.ndarray, cache: Sequence[BlockCache]) -> tuple[np.ndarr
         Gradient of the loss in h, shape (n, n_out).
     cache
         From `mlp`.
+    linear_backward
+        What to do at a linear layer; training has a form that updates W on the way.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vae_np.data.matrix import Matrix, chunks, dense_rows
+from vae_np.data.matrix import Matrix, chunks, dense_rows, smaller_form, some_rows
 from vae_np.elbo.likelihood import Likelihood
 from vae_np.model.params import Params, Stats
 from vae_np.model.vae import decode, encode
@@ -24,7 +24,8 @@ def posterior(params: Params, stats: Stats, x: Matrix) -> tuple[np.ndarray, np.n
         mu, log_var, each (n, k).
     """
     dtype = params.flat.dtype
-    parts = [encode(params, stats, dense_rows(x, rows, dtype))[:2] for rows in chunks(x.shape[0])]
+    batches = (some_rows(smaller_form(x[rows]), slice(None), dtype) for rows in chunks(x.shape[0]))
+    parts = [encode(params, stats, batch)[:2] for batch in batches]
     mu, log_var = zip(*parts, strict=True) if parts else ([], [])
     empty = np.zeros((0, params.sizes.n_latent), dtype)
     return np.concatenate([empty, *mu]), np.concatenate([empty, *log_var])
@@ -75,7 +76,7 @@ def residual_variance(
     total = np.zeros(params.sizes.n_genes)
     for rows in chunks(len(cells)):
         batch = dense_rows(x, cells[rows], params.flat.dtype)
-        mu, _ = posterior(params, stats, batch)
+        mu, _ = posterior(params, stats, x[cells[rows]])
         residual = batch - expectation(params, stats, mu, likelihood)
         total += np.sum(residual**2, axis=0, dtype=float)
     return total / len(cells)

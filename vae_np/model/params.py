@@ -10,7 +10,8 @@ W is the transposed view of them. So the rows of the two large matrices, the fir
 genes, and a step can take them a few rows at a time.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple, Self
 
@@ -76,7 +77,7 @@ def _cutter(flat: np.ndarray) -> Callable[..., np.ndarray]:
 
     def cut(*shape: int) -> np.ndarray:
         nonlocal start
-        stop = start + int(np.prod(shape))
+        stop = start + math.prod(shape)
         view = flat[start:stop].reshape(shape)
         start = stop
         return view
@@ -128,17 +129,8 @@ class Params:
         self.output = head(sizes.output_width, sizes.n_genes)
 
     @classmethod
-    def join(
-        cls,
-        sizes: Sizes,
-        encoder: tuple[Block, ...],
-        mu: Head,
-        log_var: Head,
-        decoder: tuple[Block, ...],
-        output: Head,
-    ) -> Self:
-        """Build from separate arrays, copied into one vector (the way gradients come up)."""
-        arrays = [array for part in (*encoder, mu, log_var, *decoder, output) for array in part]
+    def join(cls, sizes: Sizes, arrays: Sequence[np.ndarray]) -> Self:
+        """Build from separate arrays in the order of `named`, copied into one vector."""
         joined = cls(sizes, np.empty(sizes.n_params, np.result_type(*arrays)))
         for (_, view), array in zip(joined.named(), arrays, strict=True):
             view[:] = array

@@ -22,7 +22,7 @@ from vae_np.elbo.monte_carlo import (
 )
 from vae_np.elbo.reparameterize import reparameterize
 from vae_np.layers.batch_norm import RunningStats
-from vae_np.layers.linear import linear, linear_backward
+from vae_np.layers.linear import LinearBackward, Rows, dense, linear, linear_backward
 from vae_np.layers.mlp import Block, BlockCache, mlp, mlp_backward
 from vae_np.model.heads import guard_log_var, guard_log_var_backward, heads_backward
 from vae_np.model.params import Head, Params, Stats
@@ -36,7 +36,7 @@ class EncodeCache(NamedTuple):
 
     params: Params
     blocks: tuple[BlockCache, ...]
-    h: np.ndarray
+    h: Rows
     log_var: np.ndarray
 
 
@@ -73,7 +73,7 @@ class LossCache(NamedTuple):
 
 
 def encode(
-    params: Params, stats: Stats, x: np.ndarray, masks: Masks = None, train: bool = False
+    params: Params, stats: Stats, x: Rows, masks: Masks = None, train: bool = False
 ) -> tuple[np.ndarray, np.ndarray, EncodeCache, tuple[RunningStats, ...]]:
     """Map cells to their approximate posteriors q(z|x) = N(mu, diag(exp(log_var))) [gaussian-q].
 
@@ -84,7 +84,7 @@ def encode(
     params, stats
         The model.
     x
-        Shape (n, d).
+        Shape (n, d), dense or CSC.
     masks
         One dropout mask an encoder block, or None.
     train
@@ -102,7 +102,10 @@ def encode(
 
 
 def encode_backward(
-    d_mu: np.ndarray, d_log_var: np.ndarray, cache: EncodeCache
+    d_mu: np.ndarray,
+    d_log_var: np.ndarray,
+    cache: EncodeCache,
+    linear_backward: LinearBackward = linear_backward,
 ) -> tuple[np.ndarray, tuple[Block, ...], Head, Head]:
     """Carry the gradients of mu and log_var back through the heads and the encoder.
 
@@ -112,6 +115,8 @@ def encode_backward(
         Shape (n, k).
     cache
         From `encode`.
+    linear_backward
+        As in `mlp_backward`.
 
     Returns
     -------
@@ -122,7 +127,7 @@ def encode_backward(
     d_a = guard_log_var_backward(d_log_var, log_var)
     d_h_mu, *d_mu_head = linear_backward(d_mu, h, params.mu.W)
     d_h_log_var, *d_log_var_head = linear_backward(d_a, h, params.log_var.W)
-    d_x, d_blocks = mlp_backward(d_h_mu + d_h_log_var, blocks)
+    d_x, d_blocks = mlp_backward(d_h_mu + d_h_log_var, blocks, linear_backward)
     return d_x, d_blocks, Head(*d_mu_head), Head(*d_log_var_head)
 
 
@@ -180,7 +185,7 @@ def decode_backward(d_x_hat: np.ndarray, cache: DecodeCache) -> tuple[np.ndarray
 def loss(
     params: Params,
     stats: Stats,
-    x: np.ndarray,
+    x: Rows,
     eps: np.ndarray,
     masks: Masks,
     likelihood: Likelihood = UNIT_GAUSSIAN,
@@ -194,7 +199,7 @@ def loss(
     params, stats
         The model.
     x
-        Shape (n, d).
+        Shape (n, d), dense or CSC.
     eps
         Standard normal noise, (L, n, k): one encoder pass, L decoder passes.
     masks
@@ -217,17 +222,18 @@ def loss(
     ValueError
         If eps has another shape.
     """
-    if eps.ndim != 3 or eps.shape[1:] != (len(x), params.sizes.n_latent):
-        raise ValueError(f"eps has shape {eps.shape}: give (L, {len(x)}, {params.sizes.n_latent})")
+    measured = dense(x)
+    if eps.ndim != 3 or eps.shape[1:] != (len(measured), params.sizes.n_latent):
+        raise ValueError(f"eps has shape {eps.shape}: give (L, {len(measured)}, {params.sizes.n_latent})")
     n_layers = len(params.encoder)
     kl_weight = float(kl_weight)  # a NumPy float64 would widen float32
     encoder_masks, decoder_masks = (None, None) if masks is None else (masks[:n_layers], masks[n_layers:])
     mu, log_var, encoder, encoder_stats = encode(params, stats, x, encoder_masks, train)
     z = reparameterize(mu, log_var, eps)
     x_hat, decoder, decoder_stats = decode(params, stats, z, decoder_masks, train)
-    reconstruction = -monte_carlo_reconstruction(likelihood.log_prob(x, x_hat))
+    reconstruction = -monte_carlo_reconstruction(likelihood.log_prob(measured, x_hat))
     kl = kl_standard_normal(mu, log_var)
-    cache = LossCache(x, mu, log_var, eps, z, x_hat, encoder, decoder, likelihood, kl_weight)
+    cache = LossCache(measured, mu, log_var, eps, z, x_hat, encoder, decoder, likelihood, kl_weight)
     total = reconstruction + kl_weight * kl
     return Loss(total, reconstruction, kl), cache, stats.updated(encoder_stats, decoder_stats)
 
@@ -252,4 +258,5 @@ def loss_backward(cache: LossCache) -> Params:
     d_z, d_decoder, d_output = decode_backward(d_x_hat, cache.decoder)
     d_mu, d_log_var = heads_backward(d_z, cache.kl_weight * d_total, cache.mu, cache.log_var, cache.eps)
     _, d_encoder, d_mu_head, d_log_var_head = encode_backward(d_mu, d_log_var, cache.encoder)
-    return Params.join(cache.encoder.params.sizes, d_encoder, d_mu_head, d_log_var_head, d_decoder, d_output)
+    parts = [*d_encoder, d_mu_head, d_log_var_head, *d_decoder, d_output]
+    return Params.join(cache.encoder.params.sizes, [array for part in parts for array in part])

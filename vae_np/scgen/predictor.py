@@ -14,6 +14,7 @@ The defaults are the published 2.x model and settings (theislab/scgen 2.1). What
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal, Self
@@ -21,13 +22,13 @@ from typing import Literal, Self
 import anndata
 import numpy as np
 from anndata import AnnData
-from threadpoolctl import threadpool_limits
 
 from vae_np.data.expression import log_matrix
 from vae_np.data.matrix import Matrix, checked_matrix, dense_rows
 from vae_np.elbo.gaussian_likelihood import gaussian, gaussian_sample
 from vae_np.elbo.reparameterize import reparameterize
 from vae_np.errors import InputError, whole_number
+from vae_np.kernels.threads import threads
 from vae_np.model import evidence
 from vae_np.model.inference import expectation, posterior, residual_variance
 from vae_np.model.params import Params, Sizes, Stats, initialize
@@ -570,9 +571,9 @@ class ScGen:
             model._adata = adata
         return model
 
-    def _threads(self) -> threadpool_limits:
-        """Limit the threads of the matrix products inside a `with` block."""
-        return threadpool_limits(self.settings.n_threads)
+    def _threads(self) -> AbstractContextManager[None]:
+        """Compute with the chosen number of threads inside a `with` block."""
+        return threads(self.settings.n_threads)
 
     def _matrix(self, cells: AnnData | Matrix) -> Matrix:
         """Expression of some cells with the model's genes as columns."""

@@ -17,11 +17,11 @@ Source: Kingma and Ba 2015 (arXiv:1412.6980), algorithm 1.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from vae_np.kernels import compiled
+from vae_np.kernels import accelerated
 from vae_np.model.params import Params
 
 
@@ -119,6 +119,26 @@ def adam_update(
     return theta - lr * m_hat / (np.sqrt(v_hat) + epsilon), m, v
 
 
+@accelerated
+def adam_update_in_place(
+    theta: np.ndarray,
+    grad: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    *settings: Any,  # noqa: ANN401 - numbers
+) -> None:
+    """Put what `adam_update` returns in the place of theta, m and v [adam-step].
+
+    Parameters
+    ----------
+    theta, grad, m, v
+        Same shape.
+    settings
+        t, lr, beta1, beta2, epsilon, weight_decay, as in `adam_update`.
+    """
+    theta[:], m[:], v[:] = adam_update(theta, grad, m, v, *settings)
+
+
 def adam_step(
     params: Params,
     grads: Params,
@@ -146,13 +166,6 @@ def adam_step(
         `params` and `state`, the objects that were given.
     """
     state.t += 1
-    theta, grad, m, v = params.flat, grads.flat, state.m, state.v
-    if compiled(theta.dtype):
-        from vae_np.kernels import adam as kernel
-
-        kernel.adam_update(theta, grad, m, v, state.t, lr, beta1, beta2, epsilon, weight_decay)
-    else:
-        theta[:], m[:], v[:] = adam_update(
-            theta, grad, m, v, state.t, lr, beta1, beta2, epsilon, weight_decay
-        )
+    settings = state.t, lr, beta1, beta2, epsilon, weight_decay
+    adam_update_in_place(params.flat, grads.flat, state.m, state.v, *settings)
     return params, state

@@ -1,10 +1,12 @@
 """When a loss is not finite: which quantity went wrong first on the way from the weights to the loss."""
 
+from typing import Any
+
 import numpy as np
 
 from vae_np.errors import InputError
+from vae_np.layers.linear import dense
 from vae_np.model.params import Params, Stats
-from vae_np.model.vae import Loss, LossCache
 from vae_np.train.trained import Trained
 
 
@@ -20,40 +22,44 @@ def _count(array: np.ndarray) -> int:
     return int(np.count_nonzero(~np.isfinite(array)))
 
 
-def bad_weight(params: Params, stats: Stats) -> str | None:
-    """Name the first parameter, or the running statistics, with a value that is not finite."""
-    for name, array in [*params.named(), ("running statistics", stats.flat)]:
-        if bad := _count(array):
-            return f"{name} holds {bad} non-finite of {array.size} values"
-    return None
-
-
-def bad_tensor(cache: LossCache, value: Loss) -> str | None:
-    """Name the first tensor of a step, in the order of the computation, that is not finite.
+def bad_weight(params: Params, stats: Stats, but: str = "no layer") -> str | None:
+    """Name the first parameter, or the running statistics, with a value that is not finite.
 
     Parameters
     ----------
-    cache, value
-        What `loss` returned.
+    params, stats
+        The model.
+    but
+        A layer that is not looked at.
 
     Returns
     -------
     str or None
-        The name and the number of cells concerned.
+        The name and the number of such values.
     """
-    tensors = {
-        "x": cache.x,
-        "mu": cache.mu,
-        "log_var": cache.log_var,
-        "z": cache.z,
-        "x_hat": cache.x_hat,
-        "kl": value.kl,
-        "reconstruction": value.reconstruction,
-        "total": value.total,
-    }
-    n_cells = len(value.total)
+    for name, array in [*params.named(), ("running statistics", stats.flat)]:
+        if not name.startswith(but) and (bad := _count(array)):
+            return f"{name} holds {bad} non-finite of {array.size} values"
+    return None
+
+
+def bad_tensor(**tensors: Any) -> str | None:  # noqa: ANN401 - arrays, or CSC
+    """Name the first of some tensors that is not finite, and the number of cells concerned.
+
+    Parameters
+    ----------
+    tensors
+        The quantities of a step by name, in the order of the computation. The cells are the last axis
+        but one of a tensor, the only one of a vector.
+
+    Returns
+    -------
+    str or None
+        What is wrong.
+    """
     for name, tensor in tensors.items():
-        by_cell = np.moveaxis(tensor, -2, 0) if tensor.ndim > 1 else tensor
+        array = dense(tensor)
+        by_cell = np.moveaxis(array, -2, 0) if array.ndim > 1 else array
         if bad := sum(_count(cell) > 0 for cell in by_cell):
-            return f"{name} is not finite in {bad} of {n_cells} cells of a batch"
+            return f"{name} is not finite in {bad} of {len(by_cell)} cells of a batch"
     return None

@@ -2,16 +2,18 @@
 
 import numpy as np
 
-from vae_np.data.matrix import Matrix, checked_matrix, chunks, dense_rows, stored_values
+from vae_np.data.matrix import Matrix, checked_matrix, chunks, smaller_form, some_rows, stored_values
 from vae_np.elbo.likelihood import Likelihood
 from vae_np.errors import InputError
+from vae_np.kernels.threads import threads
 from vae_np.model.params import Params, Stats
-from vae_np.model.vae import loss, loss_backward
-from vae_np.train.adam import AdamState, adam_step
+from vae_np.model.vae import loss
+from vae_np.train.adam import AdamState
 from vae_np.train.batches import draw_masks, minibatches, split_cells
 from vae_np.train.diagnosis import NonFiniteLossError, bad_tensor, bad_weight
 from vae_np.train.progress import progress_bar
 from vae_np.train.settings import TrainSettings
+from vae_np.train.step import train_step
 from vae_np.train.stopping import EarlyStopping
 from vae_np.train.trained import Trained, as_history, named
 
@@ -67,11 +69,13 @@ def mean_loss(
     """
     sums = np.zeros(3)
     for rows in chunks(len(cells)):
-        batch = dense_rows(x, cells[rows], params.flat.dtype)
-        no_noise = np.zeros((1, len(batch), params.sizes.n_latent), batch.dtype)
+        batch = some_rows(x, cells[rows], params.flat.dtype)
+        no_noise = np.zeros((1, batch.shape[0], params.sizes.n_latent), params.flat.dtype)
         value, cache, _ = loss(params, stats, batch, no_noise, None, likelihood, kl_weight, train=False)
         if not np.isfinite(value.total).all():
-            raise FloatingPointError(f"in validation, {bad_tensor(cache, value)}")
+            on_the_way = {name: getattr(cache, name) for name in ("x", "mu", "log_var", "z", "x_hat")}
+            losses = {name: getattr(value, name) for name in ("kl", "reconstruction", "total")}
+            raise FloatingPointError(f"in validation, {bad_tensor(**on_the_way, **losses)}")
         sums += [quantity.sum(dtype=float) for quantity in value]
     return sums / len(cells)
 
@@ -116,14 +120,12 @@ def train_epoch(
     sizes, dtype = params.sizes, params.flat.dtype
     sums = np.zeros(3)
     for cells in batches:
-        batch = dense_rows(x, cells, dtype)
+        batch = some_rows(x, cells, dtype)
         eps = eps_rng.standard_normal((settings.n_draws, len(cells), sizes.n_latent)).astype(dtype)
         masks = draw_masks(sizes, len(cells), settings.n_draws, settings.dropout_rate, mask_rng, dtype)
-        value, cache, new_stats = loss(params, stats, batch, eps, masks, likelihood, kl_weight)
-        if not np.isfinite(value.total).all():
-            raise FloatingPointError(bad_weight(params, stats) or bad_tensor(cache, value))
-        adam_step(params, loss_backward(cache), state, **settings.adam)
-        stats = new_stats
+        value, stats = train_step(
+            params, stats, state, batch, eps, masks, likelihood, kl_weight, **settings.adam
+        )
         sums += [quantity.sum(dtype=float) for quantity in value]
     if bad := bad_weight(params, stats):
         raise FloatingPointError(bad)
@@ -163,7 +165,7 @@ def fit(
     params, stats
         Where to start; not modified. Their dtype is the dtype of training.
     x
-        Dense or CSR matrix (n, d); batches are made dense one at a time.
+        Dense or CSR matrix (n, d).
     likelihood
         `gaussian(variance)`, `bernoulli()`, or another `Likelihood`.
     rng
@@ -223,6 +225,7 @@ def fit(
     if x.shape[1] != params.sizes.n_genes:
         raise InputError(f"x has shape {x.shape}: the model takes (n, {params.sizes.n_genes})")
     likelihood.require_support(stored_values(x))
+    x = smaller_form(x)
     split_rng, shuffle_rng, eps_rng, mask_rng = rng.spawn(4)
     train_cells, validation_cells = _split(x.shape[0], train_size, validation_cells, split_rng)
     if early_stopping and len(validation_cells) == 0:
@@ -232,7 +235,11 @@ def fit(
     stopping = EarlyStopping(settings.patience, settings.min_delta)
     best = (params.copy(), stats.copy())
     records: list[dict[str, float]] = []
-    with progress_bar(settings.max_epochs, progress) as advance, np.errstate(over="ignore", invalid="ignore"):
+    with (
+        threads(),
+        progress_bar(settings.max_epochs, progress) as advance,
+        np.errstate(over="ignore", invalid="ignore"),
+    ):
         for epoch in range(settings.max_epochs):
             weight = settings.kl_weight_in(epoch)
             batches = minibatches(train_cells, settings.batch_size, shuffle_rng)

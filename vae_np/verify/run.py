@@ -11,6 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from vae_np.errors import InputError, whole_number
+from vae_np.kernels import use
 from vae_np.verify.equations import EQUATIONS
 from vae_np.verify.judges import ratio
 from vae_np.verify.record import Equation, Judge, Report, Verdict
@@ -32,6 +33,8 @@ def stream(label: str, judge: str, seed: int) -> np.random.Generator:
 def ask(equation: Equation, judge: Judge, seed: int = 0) -> Verdict:
     """Let one judge decide; an exception is a verdict against the equation, never a skip.
 
+    What is judged is the mathematics, the NumPy function; tests hold its compiled twin to it.
+
     Parameters
     ----------
     equation, judge
@@ -46,7 +49,8 @@ def ask(equation: Equation, judge: Judge, seed: int = 0) -> Verdict:
     """
     start = time.perf_counter()
     try:
-        measured = judge.run(function_of(equation), stream(equation.label, judge.name, seed))
+        with use("numpy"):
+            measured = judge.run(function_of(equation), stream(equation.label, judge.name, seed))
         error, bound, origin, detectable = float(measured.error), float(measured.bound), *measured[2:]
         problem = ""
     except Exception as raised:

@@ -3,6 +3,7 @@
 import inspect
 import re
 from pathlib import Path
+from types import CodeType
 from typing import NamedTuple
 
 from vae_np.verify.record import Equation
@@ -54,6 +55,12 @@ def _record(equation: Equation) -> tuple[Path, int]:
     return file, line_of(rf'label="{equation.label}"', file) or 1
 
 
+def _line_of_def(code: CodeType) -> int:
+    """Line of a function's `def`; its code starts with the decorators."""
+    source = Path(code.co_filename).read_text(encoding="utf-8").splitlines()
+    return next(i for i, line in enumerate(source, 1) if i >= code.co_firstlineno and line.startswith("def "))
+
+
 def where(label: str) -> Where:
     """Find the page, the function, the record and the test of an equation.
 
@@ -80,11 +87,12 @@ def where(label: str) -> Where:
 
     page = pages / equation.page
     function = function_of(equation)
+    code = inspect.unwrap(function).__code__ if function else None
     test = CHECKOUT / "tests" / "test_equations.py"
     in_checkout = pages.parent == CHECKOUT
     return Where(
         place(page, line_of(rf"^\$\$ \({label}\)", page) or 1),
-        function and place(Path(inspect.getfile(function)), inspect.getsourcelines(function)[1]),
+        code and place(Path(code.co_filename), _line_of_def(code)),
         place(*_record(equation)),
         f"{place(test, line_of('def test_equation', test) or 1)}[{label}]" if in_checkout else None,
         CHECKOUT,
