@@ -15,7 +15,6 @@ import vae_np
 from vae_np.elbo import gaussian_log_likelihood, gaussian_log_likelihood_backward
 from vae_np.kernels import accelerated, jit, switched_on
 from vae_np.kernels import linear as linear_kernel
-from vae_np.kernels import step as step_kernel
 from vae_np.kernels.threads import in_parts, sum_of_parts, threads
 from vae_np.layers import (
     RunningStats,
@@ -333,7 +332,7 @@ def test_the_matrix_library_has_one_thread_inside_and_its_own_number_after():
 
 def test_blocks_fill_vector_registers_and_stay_in_cache():
     for n_cells, width in [(1, 1), (32, 800), (512, 800), (64, 100), (0, 5), (10**6, 10**6)]:
-        rows = step_kernel.block_of(n_cells, width)
+        rows = linear_kernel.block_of(n_cells, width)
         assert rows >= 8
         assert rows % 8 == 0
-        assert rows == 8 or rows * max(n_cells * width, 1) <= 1_000_000
+        assert rows == linear_kernel.PACKED_ROWS or rows * n_cells * width <= linear_kernel.UNPACKED

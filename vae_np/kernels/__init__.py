@@ -17,6 +17,7 @@ import numpy as np
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+COMPLEX = np.dtype(complex)
 REAL = {np.dtype(np.float32)}, {np.dtype(np.float64)}
 
 _backend: ContextVar[str] = ContextVar("backend", default="numba")
@@ -62,8 +63,8 @@ def _dtypes(values: tuple) -> Iterator[np.dtype]:
             yield from _dtypes(value)
         elif getattr(value, "ndim", 0):
             yield value.dtype
-        elif np.iscomplexobj(value):
-            yield np.dtype(complex)
+        elif isinstance(value, complex | np.complexfloating):
+            yield COMPLEX
 
 
 def compiled(*values: Any) -> bool:  # noqa: ANN401 - whatever a function was called with

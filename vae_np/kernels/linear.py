@@ -15,13 +15,14 @@ from vae_np.kernels.threads import in_parts, sum_of_parts
 
 CACHED = 25_600  # numbers in a block: 100 kB in float32, a tenth of a core's second-level cache
 UNPACKED = 1_000_000  # multiplications up to which OpenBLAS multiplies without packing its arguments
+PACKED_ROWS = 256  # above that, rows that make packing worth while
 MANY_CELLS = 128
 
 
 def block_of(n_cells: int, n_columns: int) -> int:
     """Rows of a matrix that are taken at a time: a multiple of 8, so that vector registers are full."""
-    rows = min(CACHED // max(n_columns, 1), UNPACKED // max(n_cells * n_columns, 1))
-    return max(rows // 8 * 8, 8)
+    rows = min(CACHED // max(n_columns, 1), UNPACKED // max(n_cells * n_columns, 1)) // 8 * 8
+    return rows or PACKED_ROWS
 
 
 @jit
