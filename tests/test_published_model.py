@@ -72,6 +72,18 @@ def test_twenty_steps_of_training_are_the_same(step, twin, rng):
     np.testing.assert_allclose(params.flat, net.params().flat, atol=1e-10)
 
 
+def test_the_kl_of_the_twin_is_that_of_pytorch(torch, rng):
+    """In the affine model, whose heads a test can compute by hand."""
+    params, stats = initialize(Sizes(6, 1, 3, n_layers=0), rng, float)
+    x, eps = rng.normal(size=(5, 6)), rng.normal(size=(1, 5, 3))
+    with_kl, without = (TorchTwin(params, stats, kl_weight).loss(x, eps, []) for kl_weight in (1.0, 0.0))
+    mu, a = (torch.tensor(x @ head.W + head.b) for head in (params.mu, params.log_var))
+    q = torch.distributions.Normal(mu, torch.exp(5 * torch.tanh(a / 10)))
+    prior = torch.distributions.Normal(torch.zeros_like(mu), torch.ones_like(mu))
+    kl = torch.distributions.kl_divergence(q, prior).sum(dim=1).mean()
+    np.testing.assert_allclose((with_kl - without).item(), kl.item(), rtol=1e-10)
+
+
 PUBLISHED = {
     ScGen.__init__: {
         "n_hidden": 800,

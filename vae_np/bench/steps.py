@@ -127,7 +127,7 @@ def torch_step(name: str, x: Matrix, seed: int) -> Step:
     forward = twin.forward
     if name == "torch-compile":
         torch.compiler.reset()  # else a process that compiles for many shapes ends up without compilation
-        forward = torch.compile(twin.forward, dynamic=False)
+        forward = torch.compile(twin.forward, dynamic=False, fullgraph=True)
 
     def step(cells: np.ndarray) -> float:
         batch = torch.from_numpy(dense_rows(x, cells, np.dtype(np.float32)))
