@@ -76,6 +76,7 @@ def test_heavy_packages_are_known_where_they_belong(path):
             "numpy",
             "scipy",
             "threadpoolctl",
+            "threading",
             "typing",
             "vae_np",
         }

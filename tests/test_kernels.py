@@ -122,6 +122,7 @@ def test_layers(rng, dtype, shape, how):
     stats = RunningStats(mean, rng.uniform(0.5, 2, size=n_features).astype(dtype))
     for train in (False, True)[: min(n, 2)]:
         assert_twins(batch_norm, a, gamma, beta, stats, n_terms=2 * n, scale=8, train=train)
+        assert_twins(batch_norm, a, gamma, beta, stats, 0.5, 0.3, n_terms=2 * n, scale=8, train=train)
         cache = batch_norm(a, gamma, beta, stats, train=train)[1]
         assert_twins(batch_norm_backward, d_h, tuple(cache), n_terms=4 * n, scale=60)
 
@@ -197,6 +198,39 @@ def test_output_step(rng, dtype, n_draws, is_sparse, by_gene, likelihood):
         np.testing.assert_allclose(ours, formula, rtol=bound, atol=20 * bound)
 
 
+@pytest.mark.parametrize(
+    ("function", "shapes"),
+    [
+        (linear, [(3, 5), (4, 2), (2,)]),
+        (linear, [(3, 5), (5, 2), (1,)]),
+        (linear, [(5,), (5, 2), (2,)]),
+        (gaussian_log_likelihood, [(3, 5), (30, 5), (5,)]),
+        (leaky_relu_backward, [(3,), (6,)]),
+        (adam_update_in_place, [(5,), (3,), (5,), (5,)]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_arrays_that_do_not_fit_are_refused(function, shapes):
+    settings = STEP if function is adam_update_in_place else ()
+    with pytest.raises(ValueError, match=r"do not fit|differ"):
+        function(*map(np.ones, shapes), *settings)
+
+
+def test_a_batch_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="do not fit"):
+        linear(sparse.csc_matrix(np.ones((3, 5))), np.ones((4, 2)), np.ones(2))
+    with pytest.raises(ValueError, match="one number a column"):
+        batch_norm(np.ones((3, 5)), np.ones(2), np.ones(5), RunningStats(np.ones(5), np.ones(5)))
+    cache = batch_norm(np.eye(3), *[np.ones(3)] * 2, RunningStats(np.ones(3), np.ones(3)))[1]
+    with pytest.raises(ValueError, match="the batch had"):
+        batch_norm_backward(np.ones((2, 3)), cache)
+
+
+def test_a_csr_batch_is_taken_too(rng):
+    x, W = rng.normal(size=(4, 3)), rng.normal(size=(3, 2))
+    np.testing.assert_allclose(linear(sparse.csr_matrix(x), W, np.zeros(2)), x @ W, atol=1e-14)
+
+
 # ------------------------------------------------------------------------------- the whole step
 
 
@@ -254,6 +288,10 @@ def test_the_switch_is_local_and_checked(rng, monkeypatch):
     linear(x.astype(int), W.astype(int), b.astype(int))
     gaussian_log_likelihood(x, x, 0.5 + 1e-30j)
     assert called == ["numba"]
+    with vae_np.use("numpy"):
+        with vae_np.use("numba"):
+            assert switched_on()
+        assert not switched_on()
     with pytest.raises(ValueError, match="unknown"), vae_np.use("cuda"):
         pass
 
@@ -278,6 +316,8 @@ def test_kernels_compile_where_no_cache_can_be_written(monkeypatch):
         return njit(function, **settings)
 
     monkeypatch.setattr(jit.numba, "njit", without_a_cache)
+
+    assert linear_kernel._by_outputs.targetoptions["nogil"]
 
     def double(x):
         return 2 * x
@@ -328,6 +368,48 @@ def test_the_matrix_library_has_one_thread_inside_and_its_own_number_after():
             assert of_blas() == {1}
         with vae_np.use("numpy"), threads(2):
             assert of_blas() == {2}
+
+
+def test_two_python_threads_may_compute_at_once():
+    """Both get the number that the library had, whoever enters and leaves first, and so it is left."""
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    entered, left = threading.Event(), threading.Event()
+    parts = []
+
+    def other():
+        with threads():
+            parts.append(len(in_parts(lambda rows: rows, 10, size=10**9)))
+            entered.set()
+            left.wait(60)
+
+    with threadpool_limits(2, user_api="blas"):
+        with threads():
+            beside = threading.Thread(target=other)
+            beside.start()
+            assert entered.wait(60)
+        left.set()
+        beside.join(60)
+        assert {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"} == {2}
+    assert parts == [2]
+
+
+def test_every_part_sees_the_callers_settings():
+    with threads(2), np.errstate(over="raise"):
+        assert in_parts(lambda rows: np.geterr()["over"], 2, size=10**9) == ["raise", "raise"]
+
+
+def test_after_an_error_the_pool_is_gone():
+    with pytest.raises(ZeroDivisionError), threads(2):
+        1 // 0  # noqa: B018
+    assert in_parts(lambda rows: rows, 10, size=10**9) == [slice(0, 10)]
+
+
+def test_numpy_inside_a_block_of_kernels_has_the_library_to_itself():
+    from threadpoolctl import threadpool_info
+
+    with threads(2), vae_np.use("numpy"), threads(2):
+        assert {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"} == {2}
 
 
 def test_blocks_fill_vector_registers_and_stay_in_cache():

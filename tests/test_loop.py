@@ -341,7 +341,7 @@ def test_lists_and_every_sparse_format_are_taken(x):
     expected = train(x, max_epochs=1).params.flat
     rows, columns = (np.tile(index.ravel(), 2) for index in np.indices(x.shape))
     doubled = sparse.coo_matrix((np.tile(x.ravel() / 2, 2), (rows, columns)))
-    for kind in (x.tolist(), sparse.lil_matrix(x), sparse.dok_array(x), doubled):
+    for kind in (x.tolist(), x.astype(">f8"), sparse.lil_matrix(x), sparse.dok_array(x), doubled):
         np.testing.assert_array_equal(train(kind, max_epochs=1).params.flat, expected)
 
 
@@ -356,3 +356,10 @@ def test_bernoulli_data_lie_in_the_unit_interval(x):
 def test_one_cell_a_batch_is_fine_without_batch_norm(x):
     trained = train(x[:20], sizes=SIZES._replace(n_layers=0), batch_size=1, max_epochs=2)
     assert np.isfinite(trained.params.flat).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ">f4", np.int8, bool])
+def test_a_dense_matrix_of_mostly_zeros_may_have_any_real_dtype(x, dtype):
+    rare = np.round(np.maximum(x - 0.8, 0), 1)
+    expected = train(rare.astype(dtype).astype(float), max_epochs=1).params.flat
+    np.testing.assert_array_equal(train(rare.astype(dtype), max_epochs=1).params.flat, expected)

@@ -65,7 +65,9 @@ def options(*names: str) -> Callable[[Callable], Callable]:
         "seed": click.option(
             "--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of everything random.  [default: 0]"
         ),
-        "threads": click.option("--threads", type=click.IntRange(1), help="Threads of the matrix products."),
+        "threads": click.option(
+            "--threads", type=click.IntRange(1), help="Threads to compute with.  [default: one a core]"
+        ),
         "model": click.option("--model", type=path, help="Use this trained model instead of training."),
         "mode": click.option(
             "--mode",

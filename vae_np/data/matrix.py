@@ -62,6 +62,8 @@ def smaller_form(x: Matrix) -> Matrix:
     What is computed then depends on the values alone, not on how they came.
     """
     if np.count_nonzero(stored_values(x)) < x.shape[0] * x.shape[1] / 2:
+        if isinstance(x, np.ndarray):  # SciPy knows no float16, and no foreign byte order
+            x = x.astype(np.promote_types(x.dtype, np.float32), copy=False)
         return sparse.csr_matrix(x)
     return x if isinstance(x, np.ndarray) else x.toarray()
 

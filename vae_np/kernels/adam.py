@@ -52,4 +52,6 @@ def adam_update_in_place(
     NumPy makes about ten passes over vectors that do not fit in cache; here each weight, its gradient
     and its two moments are read once and written once.
     """
+    if not theta.size == grad.size == m.size == v.size:
+        raise ValueError("theta, its gradient and the moments differ in length")
     update(theta, grad, m, v, rates(theta, t, lr, beta1, beta2, epsilon, weight_decay))

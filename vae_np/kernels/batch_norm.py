@@ -59,6 +59,8 @@ def batch_norm(
     """Normalize each column, h = gamma (a - mean) / sqrt(var + epsilon) + beta [grad-batch-norm]."""
     if train and len(a) < 2:
         raise ValueError(f"batch norm in training needs at least two rows, got {len(a)}")
+    if any(vector.shape != a.shape[1:] for vector in (gamma, beta, *stats)):
+        raise ValueError(f"a has shape {a.shape}: gamma, beta and the statistics need one number a column")
     h, u, inverse_s, mean, var = _normalize(a, gamma, beta, *stats, epsilon, momentum, train)
     return h, (u, inverse_s, gamma, train), type(stats)(mean, var)
 
@@ -86,4 +88,6 @@ def _carry_back(
 
 def batch_norm_backward(d_h: np.ndarray, cache: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Carry the gradient back through the values and through both statistics [grad-batch-norm]."""
+    if d_h.shape != cache[0].shape:
+        raise ValueError(f"d_h has shape {d_h.shape}, the batch had {cache[0].shape}")
     return _carry_back(d_h, *cache)

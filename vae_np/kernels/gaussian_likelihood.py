@@ -9,8 +9,10 @@ from vae_np.kernels.jit import jit
 LOG_2PI = math.log(2 * math.pi)
 
 
-def _draws(x_hat: np.ndarray, variance: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _draws(x: np.ndarray, x_hat: np.ndarray, variance: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give x_hat the shape (L, n, d), and the variance one number a gene."""
+    if x.shape != x_hat.shape[-2:]:
+        raise ValueError(f"x {x.shape} and x_hat {x_hat.shape} do not fit together")
     draws = x_hat if x_hat.ndim == 3 else x_hat[None]
     return draws, np.full(x_hat.shape[-1], variance, x_hat.dtype)
 
@@ -33,7 +35,7 @@ def _log_density(x: np.ndarray, x_hat: np.ndarray, variance: np.ndarray) -> np.n
 
 def gaussian_log_likelihood(x: np.ndarray, x_hat: np.ndarray, variance: float | np.ndarray) -> np.ndarray:
     """Log density of the data under the decoder [gaussian-likelihood]."""
-    return _log_density(x, *_draws(x_hat, variance)).reshape(x_hat.shape[:-1])
+    return _log_density(x, *_draws(x, x_hat, variance)).reshape(x_hat.shape[:-1])
 
 
 @jit
@@ -54,5 +56,5 @@ def gaussian_log_likelihood_backward(
     d_ll: np.ndarray, x: np.ndarray, x_hat: np.ndarray, variance: float | np.ndarray
 ) -> np.ndarray:
     """Carry the gradient back, d_x_hat = d_ll (x - x_hat) / variance [grad-likelihood]."""
-    draws, variance = _draws(x_hat, variance)
+    draws, variance = _draws(x, x_hat, variance)
     return _log_density_backward(d_ll.reshape(draws.shape[:2]), x, draws, variance).reshape(x_hat.shape)

@@ -8,7 +8,8 @@ import numba
 def jit(function: Callable) -> Callable:
     """Compile a function of arrays and numbers; division by zero gives inf or NaN, as in NumPy.
 
-    While it runs, Python is free to run other threads.
+    While it runs, Python is free to run other threads. What is kept on disk follows the file of the kernel
+    alone: after a change in a kernel that others call, delete `vae_np/kernels/__pycache__`.
     """
     try:
         return numba.njit(function, cache=True, nogil=True, error_model="numpy")

@@ -20,6 +20,8 @@ def leaky_relu(a: np.ndarray, slope: float = SLOPE) -> np.ndarray:
 @jit
 def leaky_relu_backward(d_h: np.ndarray, a: np.ndarray, slope: float = SLOPE) -> np.ndarray:
     """Carry the gradient back, d_a = d_h if a > 0 else slope * d_h [grad-leaky-relu]."""
+    if d_h.shape != a.shape:
+        raise ValueError("d_h and a differ in shape")
     d_a, factor = np.empty(d_h.shape, d_h.dtype), d_h.dtype.type(slope)
     flat_d_a, flat_d_h, flat_a = d_a.reshape(-1), d_h.ravel(), a.ravel()
     for i in range(a.size):

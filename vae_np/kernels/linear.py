@@ -60,9 +60,11 @@ def _by_genes(
 
 def linear(x: Any, W: np.ndarray, b: np.ndarray) -> np.ndarray:  # noqa: ANN401 - an array, or CSC
     """Map each row affinely, a = x W + b [grad-linear]; x may be in CSC form."""
+    if x.ndim != 2 or x.shape[1] != len(W) or b.shape != W.shape[1:]:
+        raise ValueError(f"x {x.shape}, W {W.shape} and b {b.shape} do not fit together")
     shape = x.shape[0], W.shape[1]
     if not isinstance(x, np.ndarray):
-        W = np.ascontiguousarray(W)
+        x, W = x.tocsc(), np.ascontiguousarray(W)
 
         def add_genes(genes: slice) -> np.ndarray:
             a = np.zeros(shape, W.dtype)

@@ -8,28 +8,51 @@ plain Python threads will do; nothing has to be set in the environment.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar, copy_context
 from itertools import pairwise
+from threading import Lock
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from vae_np.kernels import switched_on
 
 
 class Pool(NamedTuple):
-    """The threads that wait for work, and how many take part with the one that hands it out."""
+    """The threads that wait for work, how many take part in all, and whether kernels were switched on."""
 
     waiting: Executor
     n_threads: int
+    for_kernels: bool
 
 
 T = TypeVar("T")
 WORTH_SHARING = 200_000
 
 _pool: ContextVar[Pool | None] = ContextVar("pool", default=None)
+_hold = Lock()  # guards what follows, which several Python threads share
+_before: int | None = None  # threads of the library before a block held it; None if none does
+
+
+@contextmanager
+def _library_held_to_one_thread() -> Iterator[int]:
+    """Yield the number of threads that the library had; the block that holds it gives them back."""
+    global _before
+    limits = None
+    with _hold:
+        if _before is None:
+            limits = ThreadpoolController().select(user_api="blas").limit(limits=1)
+            _before = limits.get_original_num_threads()["blas"] or 1
+        before = _before
+    try:
+        yield before
+    finally:
+        if limits is not None:
+            with _hold:
+                limits.restore_original_limits()
+                _before = None
 
 
 @contextmanager
@@ -42,16 +65,18 @@ def threads(n_threads: int | None = None) -> Iterator[None]:
         None: those of the block around it, else as many as the matrix library would take, which is
         one a core unless the user has said otherwise (``OMP_NUM_THREADS``, threadpoolctl).
     """
-    if n_threads is None and _pool.get() is not None:
+    around, for_kernels = _pool.get(), switched_on()
+    if n_threads is None and around is not None and around.for_kernels == for_kernels:
         yield
         return
     import scipy.linalg.cython_blas  # noqa: F401 - what kernels multiply with; only what is loaded can be held
 
-    libraries = ThreadpoolController().select(user_api="blas")
-    n = n_threads or max((library["num_threads"] for library in libraries.info()), default=1)
-    one_pool = switched_on()
-    with libraries.limit(limits=1 if one_pool else n), ThreadPoolExecutor(max(n - 1, 1)) as waiting:
-        token = _pool.set(Pool(waiting, n if one_pool else 1))
+    with _library_held_to_one_thread() as before, ExitStack() as stack:
+        n = n_threads or before
+        if not for_kernels:  # the library does all the work
+            stack.enter_context(threadpool_limits(n, user_api="blas"))
+        waiting = stack.enter_context(ThreadPoolExecutor(max(n - 1, 1)))
+        token = _pool.set(Pool(waiting, n if for_kernels else 1, for_kernels))
         try:
             yield
         finally:
@@ -76,7 +101,7 @@ def in_parts(work: Callable[[slice], T], n_rows: int, size: int, step: int = 1) 
         return [work(slice(0, n_rows))]
     cuts = [round(i * n_rows / n_parts / step) * step for i in range(n_parts)] + [n_rows]
     mine, *others = [slice(*ends) for ends in pairwise(cuts)]
-    waiting = [pool.waiting.submit(work, part) for part in others]
+    waiting = [pool.waiting.submit(copy_context().run, work, part) for part in others]
     return [work(mine), *(other.result() for other in waiting)]
 
 

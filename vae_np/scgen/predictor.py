@@ -62,7 +62,7 @@ class ScGen:
     seed
         Seed of everything random.
     n_threads
-        Threads of the matrix products; None leaves them as they are. On a busy machine 1 is faster.
+        Threads to compute with; None takes as many as NumPy would, one a core.
     dtype
         ``"float32"`` or ``"float64"``.
 

@@ -132,7 +132,7 @@ def adam_update_in_place(
     Parameters
     ----------
     theta, grad, m, v
-        Same shape.
+        Vectors of one length.
     settings
         t, lr, beta1, beta2, epsilon, weight_decay, as in `adam_update`.
     """

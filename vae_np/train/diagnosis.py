@@ -22,7 +22,7 @@ def _count(array: np.ndarray) -> int:
     return int(np.count_nonzero(~np.isfinite(array)))
 
 
-def bad_weight(params: Params, stats: Stats, but: str = "no layer") -> str | None:
+def bad_weight(params: Params, stats: Stats, but: str = "nothing") -> str | None:
     """Name the first parameter, or the running statistics, with a value that is not finite.
 
     Parameters
@@ -30,7 +30,7 @@ def bad_weight(params: Params, stats: Stats, but: str = "no layer") -> str | Non
     params, stats
         The model.
     but
-        A layer that is not looked at.
+        A parameter that is not looked at.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def bad_weight(params: Params, stats: Stats, but: str = "no layer") -> str | Non
         The name and the number of such values.
     """
     for name, array in [*params.named(), ("running statistics", stats.flat)]:
-        if not name.startswith(but) and (bad := _count(array)):
+        if name != but and (bad := _count(array)):
             return f"{name} holds {bad} non-finite of {array.size} values"
     return None
 

@@ -169,7 +169,7 @@ def train_step(
     reconstruction, kl = -monte_carlo_reconstruction(log_lik), kl_standard_normal(mu, log_var)
     total = reconstruction + float(kl_weight) * kl
     if not np.isfinite(total).all():
-        weight = bad_weight(params, stats, but="output")  # which this batch has updated by now
+        weight = bad_weight(params, stats, but="output.W")  # this batch has updated that one by now
         raise FloatingPointError(
             weight
             or bad_tensor(x=x, mu=mu, log_var=log_var, z=z, kl=kl, reconstruction=reconstruction, total=total)
