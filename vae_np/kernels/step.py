@@ -27,6 +27,21 @@ def add(total: np.ndarray, part: np.ndarray) -> None:
 
 
 @jit
+def _update_rows(
+    theta: np.ndarray,
+    grad: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    factors: np.ndarray,
+    low: int,
+    high: int,
+) -> None:
+    """Update rows low..high of theta, m and v; their gradient is in the first rows of `grad`."""
+    rows = theta[low:high].reshape(-1), m[low:high].reshape(-1), v[low:high].reshape(-1)
+    update(rows[0], grad[: high - low].reshape(-1), rows[1], rows[2], factors)
+
+
+@jit
 def _dense(
     theta: np.ndarray,
     left: np.ndarray,
@@ -50,13 +65,7 @@ def _dense(
             np.dot(columns, theta[low:high], product)
             add(onward, product)
         np.dot(columns.T, right, grad[: high - low])
-        update(
-            theta[low:high].reshape(-1),
-            grad[: high - low].reshape(-1),
-            m[low:high].reshape(-1),
-            v[low:high].reshape(-1),
-            factors,
-        )
+        _update_rows(theta, grad, m, v, factors, low, high)
 
 
 @jit
@@ -114,7 +123,6 @@ def linear_backward_step(
     x = np.ascontiguousarray(x)
     left, right = (x, d_a) if by_inputs else (d_a, x)
     block = block_of(*right.shape)
-
     n_onward = len(x) if wants_d_x and not by_inputs else 0
 
     def update_rows(rows: slice) -> np.ndarray:
@@ -168,13 +176,7 @@ def _gaussian_output(
         np.dot(residual, theta[low:high], product)
         add(d_h, product)
         np.dot(residual.T, h, grad[: high - low])
-        update(
-            theta[low:high].reshape(-1),
-            grad[: high - low].reshape(-1),
-            m[low:high].reshape(-1),
-            v[low:high].reshape(-1),
-            factors,
-        )
+        _update_rows(theta, grad, m, v, factors, low, high)
 
 
 def gaussian_output_step(
