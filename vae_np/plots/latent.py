@@ -3,30 +3,12 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, GRAY = "#0072b2", "#d55e00", "#009e73", "#bbbbbb"  # Okabe and Ito's palette
-
-
-def side_view(z: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """Two orthonormal axes: along a direction, and where the points vary most across it.
-
-    Parameters
-    ----------
-    z
-        Points, (n, k).
-    direction
-        Shape (k,), not zero.
-
-    Returns
-    -------
-    np.ndarray
-        Shape (k, 2); with one latent dimension the second axis is zero.
-    """
-    along = direction / np.linalg.norm(direction)
-    centered = z - z.mean(axis=0)
-    across = centered - np.outer(centered @ along, along)
-    _, _, axes = np.linalg.svd(across, full_matrices=False)
-    second = axes[0] if len(along) > 1 else np.zeros(1)
-    return np.stack([along, second], axis=1)
+from vae_np.errors import InputError
+from vae_np.plots.checks import numbers
+from vae_np.plots.labels import legend_below
+from vae_np.plots.marks import arrow, blank, dots
+from vae_np.plots.palette import BLACK, CONTROL, GRAY, PREDICTED, TRUE, Kind
+from vae_np.plots.plane import side_view
 
 
 def latent_plot(training: np.ndarray, control: np.ndarray, shifted: np.ndarray, true: np.ndarray) -> Figure:
@@ -45,28 +27,47 @@ def latent_plot(training: np.ndarray, control: np.ndarray, shifted: np.ndarray, 
     -------
     Figure
         Not shown or saved.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit, a group is empty, a number is not finite, or delta is zero.
     """
-    figure = Figure(figsize=(7, 5.5), layout="constrained")
-    axes = figure.add_subplot()
+    training = numbers("training", training, ["cells", "latent dimensions"])
+    n_latent = training.shape[1]
+    control = numbers("control", control, ["cells", n_latent])
+    shifted = numbers("shifted", shifted, control.shape)
+    true = numbers("true", true, ["cells", n_latent])
     delta = shifted.mean(axis=0) - control.mean(axis=0)
-    view = side_view(training, delta)
+    if not delta.any():
+        raise InputError("control and shifted have the same mean: give cells that were shifted by some delta")
+
+    figure = blank(7, 5.5)
+    axes = figure.add_subplot()
+    view = side_view(training - training.mean(axis=0), delta)
     groups = [
-        (training, GRAY, "training cells", 8),
-        (true, GREEN, "real stimulated cells of the target (held out)", 14),
-        (control, BLUE, "control cells of the target", 14),
-        (shifted, ORANGE, "control + delta (predicted)", 14),
+        (training, Kind(GRAY, ".", "", ""), "training cells", 20),
+        (true, TRUE, "real stimulated cells of the target (held out)", 14),
+        (control, CONTROL, "control cells of the target", 18),
+        (shifted, PREDICTED, "control + delta (predicted)", 18),
     ]
-    for z, color, label, size in groups:
-        at = z @ view
-        axes.scatter(at[:, 0], at[:, 1], s=size, color=color, lw=0, alpha=0.7, label=label)
+    handles = []
+    for z, look, label, size in groups:
+        handles.append(dots(axes, z @ view, look, label, size))
     start, end = (z.mean(axis=0) @ view for z in (control, shifted))
-    arrow = {"arrowstyle": "-|>", "lw": 2, "color": "black", "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", xy=end, xytext=start, arrowprops=arrow)
-    axes.annotate("delta", xy=(start + end) / 2, xytext=(0, 6), textcoords="offset points", ha="center")
+    arrow(axes, start, end, BLACK, width=2)
+    axes.annotate(
+        "delta",
+        xy=tuple((start + end) / 2),
+        xytext=(0, 7),
+        textcoords="offset points",
+        ha="center",
+        bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1},
+    )
     axes.set(
         xlabel="latent coordinate along delta",
         ylabel="direction of largest spread across it",
         title="Latent space before and after the shift",
     )
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    legend_below(figure, handles, [label for _, _, label, _ in groups], columns=2)
     return figure
