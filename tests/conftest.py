@@ -48,6 +48,14 @@ def torch():
     return pytest.importorskip("torch")
 
 
+@pytest.fixture(scope="session")
+def scanpy():
+    """Scanpy, where it is installed; required in CI."""
+    if IN_CI:
+        return importlib.import_module("scanpy")
+    return pytest.importorskip("scanpy")
+
+
 TEETH: dict[str, list[int]] = {}
 BY_FUNCTION: dict[str, tuple[int, int]] = {}
 

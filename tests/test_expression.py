@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from vae_np.data import log_normalize, select_genes
+from vae_np.data import log_normalize, read_h5ad, select_genes
 from vae_np.data.expression import expression_matrix, log_matrix, scale_of
 from vae_np.data.matrix import chunks, gene_mean, gene_variance
 from vae_np.errors import InputError
@@ -42,6 +42,8 @@ def test_log_normalize_is_its_definition(counts, kind):
     before = adata.X if isinstance(adata.X, np.ndarray) else adata.X.toarray()
     np.testing.assert_array_equal(before, counts)
     np.testing.assert_array_equal(result.layers["other"], 2 * counts)
+    result.layers["other"][:] = 0
+    np.testing.assert_array_equal(adata.layers["other"], 2 * counts)
     np.testing.assert_allclose(log_normalize(adata, layer="other").X, expected, rtol=1e-6)
 
 
@@ -72,6 +74,71 @@ def test_float32_means_and_variances_are_taken_in_float64(rng, kind):
     np.testing.assert_allclose(gene_mean(kind(x)), double.mean(axis=0), rtol=1e-12)
     # squares of 1e6 around a variance of 1/12: of float64's sixteen digits seven are lost
     np.testing.assert_allclose(gene_variance(kind(x)), double.var(axis=0), rtol=1e-6)
+
+
+@pytest.fixture(params=KINDS)
+def stored(counts, request, tmp_path):
+    """Counts in a file and in memory: X and a layer that differ, and a raw."""
+    adata = cells(request.param(counts), layers={"other": request.param(3 * counts)})
+    adata.raw = adata
+    adata.write_h5ad(tmp_path / "cells.h5ad")
+    backed = read_h5ad(tmp_path / "cells.h5ad", backed=True)
+    yield backed, counts
+    assert backed.isbacked  # reading the values leaves the file as it was
+    backed.file.close()
+
+
+def dense(x):
+    return x if isinstance(x, np.ndarray) else x.toarray()
+
+
+def test_backed_data_are_read(stored):
+    backed, counts = stored
+    rows = np.array([1, 4, 5])
+    np.testing.assert_array_equal(dense(expression_matrix(backed)), counts)
+    np.testing.assert_array_equal(dense(expression_matrix(backed, "other")), 3 * counts)
+    np.testing.assert_array_equal(dense(expression_matrix(backed[rows])), counts[rows])
+    np.testing.assert_array_equal(dense(expression_matrix(backed[:, ["g4", "g2"]])), counts[:, [4, 2]])
+    np.testing.assert_array_equal(dense(expression_matrix(backed[rows], "other")), 3 * counts[rows])
+    with pytest.raises(InputError, match="holds raw counts"):
+        log_matrix(backed)
+
+
+def test_backed_data_are_normalized_in_memory(stored):
+    backed, counts = stored
+    for adata, expected in ((backed, cells(counts)), (backed[2:9], cells(counts[2:9]))):
+        logs = log_normalize(adata)
+        assert not logs.isbacked
+        np.testing.assert_array_equal(dense(logs.X), log_normalize(expected).X)
+        assert select_genes(logs, 3) == select_genes(log_normalize(expected), 3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_views_and_their_layers_are_read(counts, kind):
+    adata = cells(kind(counts), layers={"other": kind(3 * counts)})
+    view = adata[[5, 2], ["g6", "g0"]]
+    chosen = counts[np.ix_([5, 2], [6, 0])]
+    np.testing.assert_array_equal(dense(expression_matrix(view)), chosen)
+    np.testing.assert_array_equal(dense(expression_matrix(view, "other")), 3 * chosen)
+    assert log_normalize(view).shape == (2, 2)
+    np.testing.assert_array_equal(dense(adata.X), counts)
+
+
+def test_scaled_values_are_refused_and_raw_is_named(counts):
+    logs = log_normalize(cells(counts))
+    scaled = logs.copy()
+    scaled.X = (scaled.X - scaled.X.mean(axis=0)) / scaled.X.std(axis=0)
+    with pytest.raises(InputError, match="negative values: expression is not negative"):
+        log_matrix(scaled)
+    scaled.raw = logs
+    with pytest.raises(
+        InputError, match=r"negative values: it looks scaled; .* use adata\.raw\.to_adata\(\)"
+    ):
+        log_matrix(scaled)
+    np.testing.assert_array_equal(log_matrix(scaled.raw.to_adata()), logs.X)
+    scaled.layers["scaled"] = scaled.X
+    with pytest.raises(InputError, match=r"layer 'scaled' holds .* expression is not negative"):
+        log_matrix(scaled, "scaled")
 
 
 def test_entries_stored_twice_count_once_summed():

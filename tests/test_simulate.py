@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from vae_np import simulate
+from vae_np.data import simulate_species
 from vae_np.errors import InputError
 
 
@@ -112,3 +113,64 @@ def test_dropout_spares_large_counts():
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(InputError, match=next(iter(settings))):
         simulate(**settings)
+
+
+def test_species_are_reproducible_and_every_group_has_cells():
+    first, second, other = (simulate_species(200, 30, 3, 2, seed=s) for s in (0, 0, 1))
+    np.testing.assert_array_equal(first.X.toarray(), second.X.toarray())
+    assert (first.X != other.X).nnz > 0
+    sizes = first.obs.groupby(["species", "cell_type", "condition"], observed=False).size()
+    assert len(sizes) == 12
+    assert set(sizes) == {16, 17}
+    counts = first.layers["counts"].toarray()
+    expected = np.log1p(counts / counts.sum(axis=1, keepdims=True) * 1e4)
+    np.testing.assert_allclose(first.X.toarray(), expected, rtol=1e-5)
+
+
+def latent_means(adata):
+    """Mean latent state of each species, type and condition, shape (., ., 2, k); n of the smallest."""
+    groups = adata.obs.groupby(["species", "cell_type", "condition"], observed=False).indices
+    keys = [[*adata.obs[c].cat.categories] for c in ("species", "cell_type", "condition")]
+    means = [
+        [[adata.obsm["z_true"][groups[s, t, c]].mean(axis=0) for c in keys[2]] for t in keys[1]]
+        for s in keys[0]
+    ]
+    return np.array(means), min(len(rows) for rows in groups.values())
+
+
+@pytest.mark.parametrize("interaction", [0.0, 0.4])
+def test_species_types_and_stimulus_add_up_as_stated(interaction):
+    adata = simulate_species(6000, 5, 3, 2, species_effect=2.0, shift=1.5, interaction=interaction, seed=3)
+    truth = adata.uns["truth"]
+    means, n = latent_means(adata)
+    control = truth["species_effects"][:, None] + truth["type_effects"][None]
+    expected = np.stack([control, control + truth["species_shifts"][:, None]], axis=2)
+    assert np.abs(means - expected).max() < 4.892 * 0.3 / np.sqrt(n)  # cells scatter by 0.3 in each dimension
+    np.testing.assert_allclose(np.linalg.norm(truth["shift"]), 1.5)
+    if not interaction:
+        np.testing.assert_array_equal(truth["species_shifts"], np.tile(truth["shift"], (3, 1)))
+
+
+def test_species_effects_and_interaction_have_the_stated_sizes():
+    truth = simulate_species(800, 3, 400, shift=2.0, species_effect=1.7, interaction=0.25).uns["truth"]
+    effects, own = truth["species_effects"], truth["species_shifts"] - truth["shift"]
+    assert not effects[:, -1].any()  # the response program is the stimulus' own
+    for squares, expected in ((effects[:, :-1] ** 2, 1.7**2), (own**2, (0.25 * 2) ** 2 / own.shape[1])):
+        assert abs(squares.mean() / expected - 1) < 4.892 * np.sqrt(2 / squares.size)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"n_species": 0},
+        {"n_cells": 7},
+        {"n_cell_types": 0},
+        {"species_effect": -1},
+        {"interaction": np.inf},
+        {"dropout": 1.0},
+        {"seed": -1},
+    ],
+)
+def test_impossible_species_are_refused(settings):
+    with pytest.raises(InputError, match=next(iter(settings))):
+        simulate_species(**settings)

@@ -1,7 +1,18 @@
-"""Data: what X is, reading and writing, simulation with a known truth."""
+"""Data: what X is, reading and writing, public data sets, orthologs, simulation with a known truth."""
 
 from vae_np.data.expression import log_normalize, select_genes
-from vae_np.data.reading import read_h5ad
-from vae_np.data.simulate import simulate
+from vae_np.data.orthologs import map_orthologs
+from vae_np.data.reading import haber2017, hagai2018, kang2018, read_h5ad
+from vae_np.data.simulate import simulate, simulate_species
 
-__all__ = ["log_normalize", "read_h5ad", "select_genes", "simulate"]
+__all__ = [
+    "haber2017",
+    "hagai2018",
+    "kang2018",
+    "log_normalize",
+    "map_orthologs",
+    "read_h5ad",
+    "select_genes",
+    "simulate",
+    "simulate_species",
+]

@@ -32,7 +32,7 @@ def expression_matrix(adata: AnnData, layer: str | None = None) -> Matrix:
     Parameters
     ----------
     adata
-        n cells x d genes.
+        n cells x d genes; of one that is backed by a file the values are read into memory.
     layer
         A key of `adata.layers`; None is `adata.X`.
 
@@ -44,13 +44,11 @@ def expression_matrix(adata: AnnData, layer: str | None = None) -> Matrix:
     Raises
     ------
     InputError
-        If this is no AnnData in memory, the layer or X does not exist, there is no cell or no gene, a
+        If this is no AnnData, the layer or X does not exist, there is no cell or no gene, a
         gene name stands twice, or a value is NaN, infinite, negative or not a number.
     """
     if not hasattr(adata, "var_names"):
         raise InputError(f"an AnnData is needed, got {type(adata).__name__}: see vae_np.read_h5ad")
-    if adata.isbacked:
-        raise InputError("the AnnData is backed by a file: use adata.to_memory()")
     if layer is not None and layer not in adata.layers:
         known = ", ".join(map(str, adata.layers)) or "none"
         raise InputError(f"layer {layer!r} does not exist: the layers are {known}")
@@ -61,9 +59,12 @@ def expression_matrix(adata: AnnData, layer: str | None = None) -> Matrix:
     if 0 in x.shape:
         raise InputError(f"{where} has {x.shape[0]} cells and {x.shape[1]} genes: nothing to work on")
     require_unique_genes(adata)
-    x = checked_matrix(x, where)
+    x = checked_matrix(x.to_memory() if hasattr(x, "to_memory") else x, where)  # sparse, still in its file
     if negative := np.count_nonzero(stored_values(x) < 0):
-        raise InputError(f"{where} holds {negative} negative values: expression is not negative")
+        advice = "expression is not negative"
+        if layer is None and adata.raw is not None:
+            advice = "it looks scaled; if raw holds the expression, use adata.raw.to_adata()"
+        raise InputError(f"{where} holds {negative} negative values: {advice}")
     return x
 
 
@@ -152,7 +153,7 @@ def log_normalize(adata: AnnData, layer: str | None = None) -> AnnData:
     Returns
     -------
     AnnData
-        A copy; everything but X as it was.
+        A copy in memory; everything but X as it was.
 
     Raises
     ------
@@ -172,7 +173,7 @@ def log_normalize(adata: AnnData, layer: str | None = None) -> AnnData:
         logs = sparse.csr_matrix(logs.log1p().astype(np.float32))
     else:
         logs = np.log1p(factors[:, None] * counts).astype(np.float32)
-    result = adata.copy()
+    result = adata.to_memory(copy=True)
     result.X = logs
     return result
 
