@@ -22,4 +22,6 @@ grad-reparam-mu grad-reparam-log-var grad-kl-mu grad-kl-log-var grad-heads-add s
 adam-bias adam-step linear-gaussian-evidence linear-gaussian-posterior ppca-optimum rotation-gap
 delta-resampling-limit delta-composition-bias decoded-change delta-two-factor delta-shrinkage batch-removal
 grad-mean-of-shards
+delta-agreement delta-jackknife delta-interval delta-errors delta-bootstrap delta-scale
+conditional-objective
 """)

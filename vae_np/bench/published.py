@@ -4,12 +4,14 @@ A test holds the two together. They stand here once more because the timed proce
 AnnData nor pandas.
 """
 
+from typing import Any
+
 from vae_np.model.params import Sizes
 
 DROPOUT_RATE = 0.2
 KL_WEIGHT = 2.5e-5
 VARIANCE = 1.0
-ADAM = {"lr": 1e-3, "epsilon": 0.01, "weight_decay": 1e-6}
+ADAM: dict[str, Any] = {"lr": 1e-3, "epsilon": 0.01, "weight_decay": 1e-6}
 
 
 def published_sizes(n_genes: int) -> Sizes:

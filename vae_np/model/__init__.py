@@ -2,6 +2,7 @@
 
 from vae_np.elbo.bernoulli_likelihood import bernoulli
 from vae_np.elbo.gaussian_likelihood import gaussian
+from vae_np.model.conditional import conditional_loss, conditional_loss_backward
 from vae_np.model.params import Head, Params, Sizes, Stats, initialize
 from vae_np.model.vae import (
     Loss,
@@ -20,6 +21,8 @@ __all__ = [
     "Sizes",
     "Stats",
     "bernoulli",
+    "conditional_loss",
+    "conditional_loss_backward",
     "decode",
     "decode_backward",
     "encode",

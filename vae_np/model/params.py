@@ -22,34 +22,39 @@ from vae_np.layers.mlp import Block
 
 
 class Sizes(NamedTuple):
-    """Widths that fix the shape of every parameter; n_layers = 0 is the affine model, heads only."""
+    """Widths that fix the shape of every parameter; n_layers = 0 is the affine model, heads only.
+
+    Conditions, where there are any, are further inputs of the encoder (after the genes) and of the
+    decoder (after the latent dimensions).
+    """
 
     n_genes: int
     n_hidden: int
     n_latent: int
     n_layers: int
+    n_conditions: int = 0
 
     @property
     def encoder_widths(self) -> list[tuple[int, int]]:
         """(n_in, n_out) of each encoder block, from the data inward."""
-        widths = [self.n_genes] + [self.n_hidden] * self.n_layers
+        widths = [self.n_genes + self.n_conditions] + [self.n_hidden] * self.n_layers
         return list(pairwise(widths))
 
     @property
     def decoder_widths(self) -> list[tuple[int, int]]:
         """(n_in, n_out) of each decoder block, from the latent space outward."""
-        widths = [self.n_latent] + [self.n_hidden] * self.n_layers
+        widths = [self.n_latent + self.n_conditions] + [self.n_hidden] * self.n_layers
         return list(pairwise(widths))
 
     @property
     def head_width(self) -> int:
         """Number of features that the two encoder heads read."""
-        return self.n_hidden if self.n_layers else self.n_genes
+        return self.n_hidden if self.n_layers else self.n_genes + self.n_conditions
 
     @property
     def output_width(self) -> int:
         """Number of features that the output layer reads."""
-        return self.n_hidden if self.n_layers else self.n_latent
+        return self.n_hidden if self.n_layers else self.n_latent + self.n_conditions
 
     @property
     def n_params(self) -> int:

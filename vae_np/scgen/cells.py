@@ -1,5 +1,7 @@
 """What the model takes out of an AnnData: labels without gaps, and X with its genes matched by name."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from anndata import AnnData
 
@@ -38,6 +40,33 @@ def labels(adata: AnnData, key: str) -> np.ndarray:
     if missing := int(column.isna().sum()):
         raise InputError(f"obs column {key!r} is empty in {missing} cells: label or remove them")
     return column.astype(str).to_numpy(dtype=np.str_)
+
+
+def further_labels(adata: AnnData, keys: Sequence[str], but: tuple[str, str]) -> dict[str, np.ndarray]:
+    """Read further columns of `obs`, by name.
+
+    Parameters
+    ----------
+    adata
+        The cells.
+    keys
+        Names of the columns.
+    but
+        The columns of condition and cell type, which are known anyway.
+
+    Returns
+    -------
+    dict
+        Column -> labels, (n,).
+
+    Raises
+    ------
+    InputError
+        As in `labels`, or if `keys` is one string.
+    """
+    if isinstance(keys, str):
+        raise InputError(f"context_keys is {keys!r}: give a list of columns of obs, [{keys!r}]")
+    return {key: labels(adata, key) for key in keys if key not in but}
 
 
 def control_cells(

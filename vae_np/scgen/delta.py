@@ -146,6 +146,27 @@ def delta_predict(z_ctrl: np.ndarray, delta: np.ndarray) -> np.ndarray:
     return z_ctrl + delta
 
 
+def two_factor(z_other_stim: np.ndarray, z_other_ctrl: np.ndarray, z_target_ctrl: np.ndarray) -> np.ndarray:
+    """Another context's stimulated cells, moved by what separates the contexts [delta-two-factor].
+
+    z + ( mean z_target_ctrl - mean z_other_ctrl ): the context difference is seen in control cells. The
+    other way, the target's control cells plus delta of the other context, has the same mean.
+
+    Parameters
+    ----------
+    z_other_stim
+        Latent means of the other context's stimulated cells, (n, k); the result has a row for each.
+    z_other_ctrl, z_target_ctrl
+        Latent means of the control cells of both contexts, (n0, k) and (m, k).
+
+    Returns
+    -------
+    np.ndarray
+        Shape (n, k).
+    """
+    return delta_predict(z_other_stim, delta(z_other_ctrl, z_target_ctrl))
+
+
 def decoded_change(x: np.ndarray, decoded: np.ndarray, decoded_shifted: np.ndarray) -> np.ndarray:
     """Measured cell plus the decoded change, x + decode(z + delta) - decode(z) [decoded-change].
 

@@ -20,8 +20,7 @@ from vae_np.scgen.arithmetic import Reference
 from vae_np.scgen.settings import Settings
 
 FORMAT, VERSION = "vae_np.ScGen", 1
-LABELS = ("condition", "cell_type")
-HISTORY = "history_"
+HISTORY, CONTEXT = "history_", "context_"  # before the names of the epochs' losses, and of further labels
 # What NumPy, zipfile and json raise for bytes and for parts that are not those of a model file.
 DAMAGE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, MemoryError)
 UNREADABLE = (*DAMAGE, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
@@ -86,8 +85,15 @@ def write_model(path: str | Path, settings: Settings, fitted: Fitted) -> None:
         "z": fitted.reference.z,
         **{HISTORY + name: values for name, values in fitted.history.items()},
     }
-    for name in LABELS:
-        names, codes = np.unique(getattr(fitted.reference, name), return_inverse=True)
+    reference = fitted.reference
+    header["context_keys"] = list(reference.context)
+    of_context = {CONTEXT + key: column for key, column in reference.context.items()}
+    for name, column in {
+        "condition": reference.condition,
+        "cell_type": reference.cell_type,
+        **of_context,
+    }.items():
+        names, codes = np.unique(column, return_inverse=True)
         header[f"{name}_names"], arrays[f"{name}_codes"] = names.tolist(), codes
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
     with whole_file(path) as temporary, temporary.open("wb") as file:
@@ -157,9 +163,11 @@ def _fitted(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fitted:
     if len(set(genes)) < len(genes):
         raise ValueError("gene names stand more than once")
     sizes = Sizes(len(genes), settings["n_hidden"], settings["n_latent"], settings["n_layers"])
-    condition, cell_type = (_labels(header, arrays, name) for name in LABELS)
+    condition, cell_type = (_labels(header, arrays, name) for name in ("condition", "cell_type"))
+    context = {key: _labels(header, arrays, CONTEXT + key) for key in header.get("context_keys", [])}
     z, variance = arrays["z"], arrays["residual_variance"]
-    if z.shape != (len(condition), sizes.n_latent) or len(cell_type) != len(z):
+    columns = [condition, cell_type, *context.values()]
+    if z.ndim != 2 or z.shape[1] != sizes.n_latent or any(len(column) != len(z) for column in columns):
         raise ValueError("latent means and labels differ in number")
     if variance.shape != (sizes.n_genes,) or not (np.isfinite(variance) & (variance >= 0)).all():
         raise ValueError("residual variances are not one number of at least 0 a gene")
@@ -178,5 +186,5 @@ def _fitted(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fitted:
         header["layer"],
         header["condition_key"],
         header["cell_type_key"],
-        Reference(z, condition, cell_type),
+        Reference(z, condition, cell_type, context),
     )

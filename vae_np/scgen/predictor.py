@@ -1,51 +1,71 @@
 """scGen on AnnData: fit a VAE to all cells, predict how a cell type responds to a stimulus.
 
-The defaults are the published 2.x model and settings (theislab/scgen 2.1). What differs, and why:
+What differs from the published 2.x arithmetic (theislab/scgen 2.1), and why:
 
-- early stopping watches the loss that is minimized, and the weights of the best epoch are kept; the
-  published tool watches a loss with another KL weight and keeps the last weights;
 - delta is the exact mean over the cell types found in both conditions; the published arithmetic, a
   random resampling, is ``delta_method="scgen"``;
-- log_var is bounded smoothly instead of adding 1e-4 to exp(log_var), so it cannot overflow;
-- a last batch of one cell joins the batch before; validation uses the mean latent, not a sample;
 - the prediction adds the decoded *change* to the measured cell and is clipped at zero;
   ``mode="decode", clip=False`` is the published one.
+
+How the VAE is trained, and what differs there, is in `vae_np.scgen.autoencoder`.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import anndata
 import numpy as np
 from anndata import AnnData
 
-from vae_np.data.expression import log_matrix
-from vae_np.data.matrix import Matrix, checked_matrix, dense_rows
-from vae_np.elbo.gaussian_likelihood import gaussian, gaussian_sample
-from vae_np.elbo.reparameterize import reparameterize
-from vae_np.errors import InputError, whole_number
-from vae_np.kernels.threads import threads
-from vae_np.model import evidence
-from vae_np.model.inference import expectation, posterior, residual_variance
-from vae_np.model.params import Params, Sizes, Stats, initialize
-from vae_np.scgen.arithmetic import DeltaMethod, Reference, perturbation
-from vae_np.scgen.cells import control_cells, labels, match_genes, matched_matrix
-from vae_np.scgen.delta import decoded_change, delta_predict
-from vae_np.scgen.estimates import Estimate, Estimator, estimate
-from vae_np.scgen.model_file import Fitted, read_model, write_model
-from vae_np.scgen.settings import Settings
-from vae_np.train.batches import split_cells
-from vae_np.train.diagnosis import NonFiniteLossError
-from vae_np.train.loop import fit
+from vae_np.data.matrix import Matrix, dense_rows, gene_mean
+from vae_np.elbo.gaussian_likelihood import gaussian_sample
+from vae_np.errors import InputError, real_number, whole_number
+from vae_np.scgen.arithmetic import (
+    DeltaMethod,
+    NoDeltaError,
+    Reference,
+    TypeDeltas,
+    chosen_latents,
+    deltas_by_type,
+    perturbation,
+    require_known,
+)
+from vae_np.scgen.autoencoder import CellVae
+from vae_np.scgen.batch_removal import remove_batch_shift
+from vae_np.scgen.cells import control_cells, labels, match_genes
+from vae_np.scgen.delta import decoded_change, delta_predict, two_factor
+from vae_np.scgen.intervals import Over, interval_from_errors, interval_over_cells, interval_over_types
+from vae_np.scgen.uncertainty import bootstrap_deltas, shrinkage_factor
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Mode = Literal["change", "decode", "sample"]
+Restriction: TypeAlias = str | Sequence[str] | Mapping[str, str | Sequence[str]] | None
+POOR_AGREEMENT = 0.5  # median cosine of a type's delta with the others'
 
 
-class ScGen:
+class Task(NamedTuple):
+    """What is to be predicted, and from which training cells: the checked arguments of a prediction."""
+
+    ctrl_key: str
+    stim_key: str
+    cells: AnnData
+    target: str | None
+    reference: Reference
+    only_types: list[str] | None
+    min_cells: int
+
+    @property
+    def selection(self) -> dict[str, Any]:
+        """The arguments that choose the training cells of delta."""
+        names = ("ctrl_key", "stim_key", "target", "only_types", "min_cells")
+        return {name: getattr(self, name) for name in names}
+
+
+class ScGen(CellVae):
     """scGen: a VAE of all cells and a shift in its latent space.
 
     Parameters
@@ -72,351 +92,18 @@ class ScGen:
         If a setting is out of range.
     """
 
-    def __init__(
-        self,
-        n_hidden: int = 800,
-        n_latent: int = 100,
-        n_layers: int = 2,
-        dropout_rate: float = 0.2,
-        kl_weight: float = 2.5e-5,
-        variance: float = 1.0,
-        seed: int = 0,
-        n_threads: int | None = None,
-        dtype: str = "float32",
-    ) -> None:
-        self.settings = Settings(
-            n_hidden, n_latent, n_layers, dropout_rate, kl_weight, variance, seed, n_threads, dtype
-        )
-        self._likelihood = gaussian(self.settings.variance)
-        self._fitted: Fitted | None = None
-        self._adata: AnnData | None = None
-
-    def __repr__(self) -> str:
-        return str(self.settings).replace("Settings", "ScGen", 1)
-
-    @property
-    def fitted(self) -> Fitted:
-        """All that `fit` learned; `InputError` before."""
-        if self._fitted is None:
-            raise InputError("this model is not trained: call fit first, or load a saved one")
-        return self._fitted
-
-    @property
-    def params(self) -> Params:
-        """Weights of the best epoch."""
-        return self.fitted.params
-
-    @property
-    def stats(self) -> Stats:
-        """Running statistics that belong to `params`."""
-        return self.fitted.stats
-
-    @property
-    def history(self) -> dict[str, np.ndarray]:
-        """Losses by epoch, nats per cell; the keys are those of `vae_np.train.Trained`."""
-        return self.fitted.history
-
-    @property
-    def residual_variance(self) -> np.ndarray:
-        """Variance of each gene that the decoder leaves unexplained in the validation cells, (d,)."""
-        return self.fitted.residual_variance
-
-    @property
-    def genes(self) -> list[str]:
-        """Names of the genes, in the order of the weights."""
-        return self.fitted.genes
-
-    def fit(
-        self,
-        adata: AnnData,
-        *,
-        condition_key: str,
-        cell_type_key: str,
-        layer: str | None = None,
-        max_epochs: int = 100,
-        batch_size: int = 32,
-        train_size: float = 0.9,
-        early_stopping: bool = True,
-        patience: int = 25,
-        min_delta: float = 0,
-        lr: float = 1e-3,
-        epsilon: float = 0.01,
-        weight_decay: float = 1e-6,
-        kl_warmup_epochs: int = 0,
-        progress: bool = True,
-    ) -> Self:
-        """Train on all cells of `adata`, from new weights; leave out what is to be predicted yourself.
-
-        Parameters
-        ----------
-        adata
-            Log-normalized cells, dense or sparse; a reference to it is kept for `predict`.
-        condition_key, cell_type_key
-            Columns of `obs`.
-        layer
-            A key of `adata.layers`; None is X.
-        max_epochs, batch_size, train_size, early_stopping, patience, min_delta, kl_warmup_epochs
-            As in `vae_np.train.fit`.
-        lr, epsilon, weight_decay
-            Of Adam; the defaults are the published ones.
-        progress
-            Whether to show a progress bar.
-
-        Returns
-        -------
-        ScGen
-            This model.
-
-        Raises
-        ------
-        InputError
-            If the data or a setting cannot be used.
-        NonFiniteLossError
-            If training diverges; the model then holds the weights of the best epoch so far.
-        """
-        x = log_matrix(adata, layer)
-        condition, cell_type = labels(adata, condition_key), labels(adata, cell_type_key)
-        settings = self.settings
-        sizes = Sizes(x.shape[1], settings.n_hidden, settings.n_latent, settings.n_layers)
-        init_rng, split_rng, fit_rng = np.random.default_rng(settings.seed).spawn(3)
-        train_cells, validation_cells = split_cells(x.shape[0], train_size, split_rng)
-        measured = validation_cells if len(validation_cells) else train_cells
-
-        diverged: NonFiniteLossError | None = None
-        with self._threads():
-            try:
-                trained = fit(
-                    *initialize(sizes, init_rng, np.dtype(settings.dtype)),
-                    x,
-                    self._likelihood,
-                    rng=fit_rng,
-                    kl_weight=settings.kl_weight,
-                    kl_warmup_epochs=kl_warmup_epochs,
-                    dropout_rate=settings.dropout_rate,
-                    max_epochs=max_epochs,
-                    batch_size=batch_size,
-                    validation_cells=validation_cells,
-                    early_stopping=early_stopping,
-                    patience=patience,
-                    min_delta=min_delta,
-                    lr=lr,
-                    epsilon=epsilon,
-                    weight_decay=weight_decay,
-                    progress=progress,
-                )
-            except NonFiniteLossError as error:
-                trained, diverged = error.trained, error
-            params, stats, history = trained
-            self._adata = adata
-            self._fitted = Fitted(
-                params,
-                stats,
-                history,
-                residual_variance(params, stats, x, measured, self._likelihood),
-                adata.var_names.astype(str).tolist(),
-                layer,
-                condition_key,
-                cell_type_key,
-                Reference(posterior(params, stats, x)[0], condition, cell_type),
-            )
-        if diverged is not None:
-            raise diverged
-        return self
-
-    def encode(self, cells: AnnData | Matrix) -> np.ndarray:
-        """Posterior mean of each cell; nothing is drawn.
-
-        Parameters
-        ----------
-        cells
-            An AnnData (genes are matched by name) or a matrix with the model's genes as columns.
-
-        Returns
-        -------
-        np.ndarray
-            Shape (n, k).
-
-        Raises
-        ------
-        InputError
-            If the model is not trained or the cells cannot be used.
-        """
-        return self._posterior(cells)[0]
-
-    def sample_latent(
-        self, cells: AnnData | Matrix, rng: np.random.Generator, n_samples: int = 1
-    ) -> np.ndarray:
-        """Draw from q(z|x) of each cell [reparam-gaussian].
-
-        Parameters
-        ----------
-        cells
-            As in `encode`.
-        rng
-            Source of randomness.
-        n_samples
-            Draws a cell.
-
-        Returns
-        -------
-        np.ndarray
-            Shape (n_samples, n, k).
-
-        Raises
-        ------
-        InputError
-            As in `encode`.
-        """
-        mu, log_var = self._posterior(cells)
-        eps = rng.standard_normal((n_samples, *mu.shape)).astype(mu.dtype)
-        return reparameterize(mu, log_var, eps)
-
-    def decode(self, z: np.ndarray) -> np.ndarray:
-        """Expected log-normalized expression at latent points, E[x|z]; may be slightly negative.
-
-        Parameters
-        ----------
-        z
-            Shape (n, k).
-
-        Returns
-        -------
-        np.ndarray
-            Shape (n, d), genes in the order of `genes`.
-
-        Raises
-        ------
-        InputError
-            If the model is not trained, or z has another number of latent dimensions.
-        """
-        z = np.asarray(z, self.params.flat.dtype)
-        if z.ndim != 2 or z.shape[1] != self.params.sizes.n_latent:
-            raise InputError(f"z has shape {z.shape}: the model takes (n, {self.params.sizes.n_latent})")
-        with self._threads():
-            return expectation(self.params, self.stats, z, self._likelihood)
-
-    def reconstruct(self, cells: AnnData | Matrix) -> np.ndarray:
-        """Decode the posterior mean of each cell.
-
-        Parameters
-        ----------
-        cells
-            As in `encode`.
-
-        Returns
-        -------
-        np.ndarray
-            Shape (n, d), genes in the order of `genes`.
-
-        Raises
-        ------
-        InputError
-            As in `encode`.
-        """
-        return self.decode(self.encode(cells))
-
-    def elbo(
-        self,
-        cells: AnnData | Matrix,
-        n_samples: int = 10,
-        variance: float | np.ndarray | None = None,
-        seed: int | None = None,
-    ) -> Estimate:
-        """Estimate the ELBO of each cell [mc-elbo].
-
-        The ELBO proper, with the whole KL: `kl_weight` belongs to training, as `variance` of the
-        constructor does.
-
-        Parameters
-        ----------
-        cells
-            As in `encode`.
-        n_samples
-            Draws from q a cell.
-        variance
-            Of the decoder: a positive number, or one a gene, (d,), in the order of `genes`; None is
-            `residual_variance`.
-        seed
-            Of the draws; None is the model's.
-
-        Returns
-        -------
-        Estimate
-            Nats for each cell; on average a lower bound of log p(x).
-
-        Raises
-        ------
-        InputError
-            As in `encode`, or if n_samples, variance or seed are out of range.
-        """
-        return self._estimate(evidence.elbo, cells, n_samples, variance, seed)
-
-    def marginal_log_likelihood(
-        self,
-        cells: AnnData | Matrix,
-        n_samples: int = 1000,
-        variance: float | np.ndarray | None = None,
-        seed: int | None = None,
-    ) -> Estimate:
-        """Estimate log p(x) of each cell by importance sampling [marginal-is].
-
-        Parameters
-        ----------
-        cells, variance, seed
-            As in `elbo`.
-        n_samples
-            Draws a cell, each decoded: 1,000 draws cost as much as reconstructing 1,000 times.
-
-        Returns
-        -------
-        Estimate
-            Nats for each cell. The standard error is infinite where one draw carries more than half of
-            the weight: the value then is a lower bound, and too low by an unknown amount.
-
-        Raises
-        ------
-        InputError
-            As in `elbo`.
-        """
-        return self._estimate(evidence.marginal_log_likelihood, cells, n_samples, variance, seed)
-
-    def reconstruction_error(
-        self,
-        cells: AnnData | Matrix,
-        n_samples: int = 10,
-        variance: float | np.ndarray | None = None,
-        seed: int | None = None,
-    ) -> Estimate:
-        """Estimate -E_q log p(x|z) of each cell [mc-reconstruction].
-
-        Parameters
-        ----------
-        cells, n_samples, variance, seed
-            As in `elbo`.
-
-        Returns
-        -------
-        Estimate
-            Nats for each cell; the smaller the better.
-
-        Raises
-        ------
-        InputError
-            As in `elbo`.
-        """
-        return self._estimate(evidence.reconstruction_error, cells, n_samples, variance, seed)
-
     def predict(
         self,
         ctrl_key: str = "control",
         stim_key: str = "stimulated",
         celltype_to_predict: str | None = None,
         adata_to_predict: AnnData | None = None,
-        restrict_arithmetic_to: str | Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+        restrict_arithmetic_to: Restriction = None,
         delta_method: DeltaMethod = "shared",
         min_cells: int = 10,
         mode: Mode = "change",
         clip: bool = True,
+        scale: float | Literal["measured"] = 1.0,
         seed: int | None = None,
     ) -> tuple[AnnData, np.ndarray]:
         """Predict control cells as if stimulated [delta-predict] [decoded-change].
@@ -433,7 +120,8 @@ class ScGen:
             are labeled and all of one type, that type stays out of delta too; if they are of several
             types, all training types enter, unless `restrict_arithmetic_to` says which.
         restrict_arithmetic_to
-            Cell types to take delta from, as names or as ``{cell_type_key: names}``; None is all.
+            Training cells to take delta from: cell types by name, or ``{column: names}`` for the cell type
+            and the `context_keys` of `fit`, of which all must hold; None is all.
         delta_method
             ``"shared"``: exact mean over the types with `min_cells` cells in both conditions.
             ``"scgen"``: the published random resampling. ``"pooled"``: no balancing.
@@ -444,6 +132,10 @@ class ScGen:
             published. ``"sample"``: decode(z + delta) plus noise of variance `residual_variance`.
         clip
             Whether to set negative values to zero.
+        scale
+            Factor on delta: 0.5 goes half of the way. ``"measured"`` takes the factor that brings the
+            decoded change of the training types to the measured one, against the shrinkage
+            [delta-scale]; it needs the training cells at hand.
         seed
             Of ``delta_method="scgen"`` and ``mode="sample"``; None is the model's.
 
@@ -451,175 +143,477 @@ class ScGen:
         -------
         tuple
             The predicted cells - obs and var as in the control cells, ``obsm["latent"]`` the shifted
-            latent, ``uns["vae_np"]`` the settings, the types and the numbers of cells behind delta -
-            and delta, (k,).
+            latent, ``uns["vae_np"]`` the settings, the types and the numbers of cells behind delta, and
+            how well the types agree - and delta, (k,), with `scale` in it.
 
         Raises
         ------
         InputError
             If a name is unknown, the cells cannot be used, or no cells are left for delta.
         """
-        fitted = self.fitted
-        ctrl_key, stim_key = str(ctrl_key), str(stim_key)
-        if (celltype_to_predict is None) == (adata_to_predict is None):
-            raise InputError("give one of celltype_to_predict and adata_to_predict, not both or none")
-        if mode not in ("change", "decode", "sample"):
-            raise InputError(f"mode {mode!r} is unknown: use 'change', 'decode' or 'sample'")
-        min_cells = whole_number("min_cells", min_cells, least=1)
-        seed = self.settings.seed if seed is None else whole_number("seed", seed, least=0)
+        task = self._task(
+            ctrl_key, stim_key, celltype_to_predict, adata_to_predict, restrict_arithmetic_to, min_cells
+        )
+        seed = self._seed(seed)
         delta_rng, noise_rng = np.random.default_rng(seed).spawn(2)
-        if adata_to_predict is not None:
-            target = self._only_type_of(adata_to_predict)
-        else:
-            target = str(celltype_to_predict)  # labels are compared as strings, numbers too
-        shift, counts = perturbation(
-            fitted.reference,
-            ctrl_key,
-            stim_key,
-            target=target,
-            only_types=self._type_names(restrict_arithmetic_to),
-            method=delta_method,
-            min_cells=min_cells,
-            rng=delta_rng,
-        )
-        if target is not None:
-            self._warn_of_a_leak(stim_key, target)
-        if adata_to_predict is None:
-            adata_to_predict = self._cells_of(ctrl_key, str(celltype_to_predict))
-
-        x = matched_matrix(adata_to_predict, fitted.genes, fitted.layer)
-        z = self.encode(x)
+        shift, counts = perturbation(task.reference, **task.selection, method=delta_method, rng=delta_rng)
+        agreement = self._agreement(task) if delta_method == "shared" else None
+        if task.target is not None:
+            self._warn_of_a_leak(task.stim_key, task.target)
+        factor = self._scale(scale, task)
+        shift = factor * shift
+        z, move = self._mover(task.cells, mode, clip, noise_rng)
         shifted = delta_predict(z, shift)
-        predicted = self.decode(shifted)
-        if mode == "change":
-            measured = dense_rows(x, slice(None), predicted.dtype)
-            predicted = decoded_change(measured, self.decode(z), predicted)
-        elif mode == "sample":
-            noise = noise_rng.standard_normal(predicted.shape).astype(predicted.dtype)
-            predicted = gaussian_sample(predicted, self.residual_variance, noise)
-        if clip:
-            predicted = np.maximum(predicted, 0)
-
-        columns = match_genes(adata_to_predict, fitted.genes)
-        result = anndata.AnnData(
-            predicted[:, np.argsort(columns)],
-            obs=adata_to_predict.obs.copy(),
-            var=adata_to_predict.var.iloc[np.sort(columns)].copy(),
-            obsm={"latent": shifted},
-        )
+        result = self._as_anndata(task.cells, move(shifted), shifted)
         result.uns["vae_np"] = {
             "model": {name: value for name, value in asdict(self.settings).items() if value is not None},
-            "control": ctrl_key,
-            "stimulated": stim_key,
+            "control": task.ctrl_key,
+            "stimulated": task.stim_key,
             "delta_method": delta_method,
             "mode": mode,
             "clip": clip,
-            "min_cells": min_cells,
+            "min_cells": task.min_cells,
+            "scale": factor,
             "seed": seed,
             "cell_types": np.array(list(counts)),
             "n_control": np.array([n for n, _ in counts.values()]),
             "n_stimulated": np.array([n for _, n in counts.values()]),
             "delta": shift,
         }
+        if agreement is not None:
+            result.uns["vae_np"]["agreement"] = agreement
         return result, shift
 
-    def save(self, path: str | Path) -> None:
-        """Write the model, without expression values, to one file at exactly this path.
-
-        The training cells' latent means and labels are stored too, so every ``delta_method`` works
-        after loading.
-
-        Parameters
-        ----------
-        path
-            The file; no suffix is added.
-
-        Raises
-        ------
-        InputError
-            If the model is not trained or nothing can be written there.
-        """
-        write_model(path, self.settings, self.fitted)
-
-    @classmethod
-    def load(cls, path: str | Path, adata: AnnData | None = None) -> Self:
-        """Read a model written by `save`.
+    def predict_all(
+        self,
+        ctrl_key: str = "control",
+        stim_keys: Sequence[str] | None = None,
+        celltype_to_predict: str | None = None,
+        adata_to_predict: AnnData | None = None,
+        **settings: Any,  # noqa: ANN401 - those of `predict`
+    ) -> tuple[AnnData, dict[str, np.ndarray]]:
+        """Predict the same control cells under several conditions.
 
         Parameters
         ----------
-        path
-            The file.
-        adata
-            Cells for ``predict(celltype_to_predict=...)``, the training cells or others; without
-            them, use ``adata_to_predict``.
+        ctrl_key
+            The control condition.
+        stim_keys
+            The conditions to predict; None is every other one that has cells for a delta.
+        celltype_to_predict, adata_to_predict
+            As in `predict`.
+        settings
+            Further arguments of `predict`.
 
         Returns
         -------
-        ScGen
-            The model as it was saved.
+        tuple
+            All predicted cells under each other - ``obs["predicted_condition"]``, the condition added
+            to the names of the cells, ``uns["vae_np"]["delta_from"]`` the types behind each delta - and
+            condition -> delta.
 
         Raises
         ------
         InputError
-            If the file is missing, foreign, damaged or newer, or a gene is missing from `adata`.
+            As in `predict`, or if no condition can be predicted.
         """
-        settings, fitted = read_model(path)
-        model = cls(**asdict(settings))
-        model._fitted = fitted
-        if adata is not None:
-            match_genes(adata, model.genes)
-            model._adata = adata
-        return model
+        import pandas as pd
 
-    def _threads(self) -> AbstractContextManager[None]:
-        """Compute with the chosen number of threads inside a `with` block."""
-        return threads(self.settings.n_threads)
-
-    def _matrix(self, cells: AnnData | Matrix) -> Matrix:
-        """Expression of some cells with the model's genes as columns."""
-        fitted = self.fitted
-        if isinstance(cells, AnnData):
-            x = matched_matrix(cells, fitted.genes, fitted.layer)
-        else:
-            x = checked_matrix(cells, "the matrix of cells")
-        if x.shape[1] != len(self.genes):
-            raise InputError(f"the cells have shape {x.shape}: the model takes (n, {len(self.genes)})")
-        return x
-
-    def _posterior(self, cells: AnnData | Matrix) -> tuple[np.ndarray, np.ndarray]:
-        x = self._matrix(cells)
-        with self._threads():
-            return posterior(self.params, self.stats, x)
-
-    def _estimate(
-        self,
-        estimator: Estimator,
-        cells: AnnData | Matrix,
-        n_samples: int,
-        variance: float | np.ndarray | None,
-        seed: int | None,
-    ) -> Estimate:
-        x = self._matrix(cells)
-        seed = self.settings.seed if seed is None else seed
-        with self._threads():
-            return estimate(estimator, self.fitted, x, n_samples, variance, seed)
-
-    def _type_names(
-        self, restriction: str | Sequence[str] | Mapping[str, Sequence[str]] | None
-    ) -> list[str] | None:
-        """Turn the accepted spellings of `restrict_arithmetic_to` into a list of cell types."""
-        if isinstance(restriction, Mapping):
-            if set(restriction) != {self.fitted.cell_type_key}:
-                raise InputError(
-                    f"restrict_arithmetic_to has the keys {list(restriction)}: "
-                    f"only {self.fitted.cell_type_key!r}, the cell_type_key, can be restricted"
+        given = stim_keys is not None
+        if isinstance(stim_keys, str):
+            stim_keys = [stim_keys]
+        known = np.unique(self.fitted.reference.condition).tolist()
+        names = [str(name) for name in stim_keys or []] if given else [k for k in known if k != str(ctrl_key)]
+        parts, deltas, origins, left_out = [], {}, [], []
+        for name in names:
+            try:
+                part, deltas[name] = self.predict(
+                    ctrl_key, name, celltype_to_predict, adata_to_predict, **settings
                 )
-            restriction = restriction[self.fitted.cell_type_key]
+            except NoDeltaError:
+                if given:
+                    raise
+                left_out.append(name)
+                continue
+            part.obs["predicted_condition"] = name
+            part.obs_names = part.obs_names + f"-{name}"
+            notes = part.uns.pop("vae_np")
+            columns = ("cell_types", "n_control", "n_stimulated")
+            origins.append(pd.DataFrame({"stimulated": name} | {column: notes[column] for column in columns}))
+            parts.append(part)
+        if not parts:
+            raise InputError(f"no condition can be predicted from {ctrl_key!r}: the conditions are {known}")
+        if left_out:
+            warnings.warn(
+                f"{len(left_out)} conditions have too few cells for a delta and are left out: "
+                + ", ".join(left_out),
+                UserWarning,
+                stacklevel=2,
+            )
+        result = anndata.concat(parts, merge="same")
+        result.obs["predicted_condition"] = pd.Categorical(result.obs["predicted_condition"], list(deltas))
+        result.uns["vae_np"] = {
+            "control": str(ctrl_key),
+            "delta_from": pd.concat(origins, ignore_index=True),
+            "delta": np.stack(list(deltas.values())),
+        }
+        return result, deltas
+
+    def predict_cross(
+        self,
+        ctrl_key: str,
+        stim_key: str,
+        celltype_to_predict: str,
+        source: str,
+        min_cells: int = 10,
+        mode: Mode = "change",
+        clip: bool = True,
+        seed: int | None = None,
+    ) -> tuple[AnnData, np.ndarray]:
+        """Predict a context's stimulated cells from another context's stimulated cells [delta-two-factor].
+
+        They are moved by the difference of the two contexts among control cells: the second route of the
+        two-factor arithmetic. The first, the target's control cells moved by the delta of the stimulus, is
+        ``predict(..., restrict_arithmetic_to=source)``; in latent space both have the same mean.
+
+        Parameters
+        ----------
+        ctrl_key, stim_key
+            The two conditions.
+        celltype_to_predict, source
+            The context (cell type, species) to be predicted, and the one whose stimulated cells are moved.
+        min_cells
+            Smallest number of cells in each of the three groups.
+        mode, clip, seed
+            As in `predict`.
+
+        Returns
+        -------
+        tuple
+            The predicted cells, obs and var as in the source's stimulated cells, and the difference of the
+            contexts, (k,).
+
+        Raises
+        ------
+        InputError
+            If a name is unknown, or a group has too few cells.
+        """
+        z, condition, context, _ = self.fitted.reference
+        ctrl_key, stim_key, target, source = map(str, (ctrl_key, stim_key, celltype_to_predict, source))
+        min_cells = whole_number("min_cells", min_cells, least=1)
+        for name in (ctrl_key, stim_key):
+            require_known(name, condition, "condition")
+        for name in (target, source):
+            require_known(name, context, self.fitted.cell_type_key)
+        if target == source:
+            raise InputError(f"source and target are both {source!r}: name another context to start from")
+        cells = self._cells_of(stim_key, source)
+        controls = [z[(condition == ctrl_key) & (context == name)] for name in (source, target)]
+        groups = ((source, ctrl_key, len(controls[0])), (target, ctrl_key, len(controls[1])))
+        for name, key, n in (*groups, (source, stim_key, cells.n_obs)):
+            if n < min_cells:
+                raise InputError(f"{name!r} has {n} cells in condition {key!r}: min_cells is {min_cells}")
+        self._warn_of_a_leak(stim_key, target)
+        seed = self._seed(seed)
+        z_source, move = self._mover(cells, mode, clip, np.random.default_rng(seed))
+        moved = two_factor(z_source, *controls)
+        result = self._as_anndata(cells, move(moved), moved)
+        shift = controls[1].mean(axis=0) - controls[0].mean(axis=0)
+        result.uns["vae_np"] = {
+            "control": ctrl_key,
+            "stimulated": stim_key,
+            "source": source,
+            "target": target,
+            "mode": mode,
+            "clip": clip,
+            "seed": seed,
+            "delta": shift,
+        }
+        return result, shift
+
+    def predict_interval(
+        self,
+        ctrl_key: str = "control",
+        stim_key: str = "stimulated",
+        celltype_to_predict: str | None = None,
+        adata_to_predict: AnnData | None = None,
+        restrict_arithmetic_to: Restriction = None,
+        min_cells: int = 10,
+        mode: Mode = "change",
+        clip: bool = True,
+        level: float = 0.9,
+        over: Over = "errors",
+        n_samples: int = 200,
+        seed: int | None = None,
+    ) -> "DataFrame":
+        """Interval for the mean of each gene in the predicted cells [delta-errors].
+
+        Parameters
+        ----------
+        ctrl_key, stim_key, celltype_to_predict, adata_to_predict, restrict_arithmetic_to, min_cells, clip
+            As in `predict` with ``delta_method="shared"``.
+        mode
+            ``"change"`` or ``"decode"``.
+        level
+            Probability that the interval is to have.
+        over
+            ``"errors"``: from how far off the same prediction is for each training type, made from the
+            others; needs two types and the training cells at hand. ``"types"``: from how much the training
+            types differ [delta-interval], which takes the decoder for right. ``"cells"``: where the
+            prediction would be, had other cells of the same types been measured [delta-bootstrap].
+        n_samples
+            Resamples, for ``"cells"``.
+        seed
+            Of the resampling; None is the model's.
+
+        Returns
+        -------
+        DataFrame
+            Columns mean, low and high; a row a gene.
+
+        Raises
+        ------
+        InputError
+            As in `predict`, or if a setting is out of range.
+        """
+        import pandas as pd
+
+        level = real_number("level", level, above=0, below=1)
+        n_samples = whole_number("n_samples", n_samples, least=1)
+        if mode not in ("change", "decode"):
+            raise InputError(f"mode {mode!r} has no interval of its mean: use 'change' or 'decode'")
+        if over not in ("errors", "types", "cells"):
+            raise InputError(f"over is {over!r}: use 'errors', 'types' or 'cells'")
+        task = self._task(
+            ctrl_key, stim_key, celltype_to_predict, adata_to_predict, restrict_arithmetic_to, min_cells
+        )
+        delta_rng, cell_rng = np.random.default_rng(self._seed(seed)).spawn(2)
+        z, move = self._mover(task.cells, mode, clip, cell_rng)
+        by_type = deltas_by_type(task.reference, **task.selection)
+        shift = by_type.deltas.mean(axis=0)
+        if over == "errors":
+            errors = self._errors(task, by_type, mode, clip)
+            interval = interval_from_errors(move, z, shift, errors, level)
+        elif over == "types":
+            interval = interval_over_types(move, z, shift, by_type.deltas, level)
+        else:
+            groups, _ = chosen_latents(task.reference, **task.selection)
+            deltas = bootstrap_deltas(*groups, n_samples, delta_rng, task.min_cells)
+            interval = interval_over_cells(move, z, shift, deltas, level, cell_rng)
+        columns = {name: np.maximum(ends, 0) if clip else ends for name, ends in interval._asdict().items()}
+        return pd.DataFrame(columns, index=self.genes)
+
+    def type_deltas(
+        self,
+        ctrl_key: str = "control",
+        stim_key: str = "stimulated",
+        restrict_arithmetic_to: Restriction = None,
+        min_cells: int = 10,
+    ) -> TypeDeltas:
+        """Delta of each cell type by itself, and how well each agrees with the others [delta-agreement].
+
+        Parameters
+        ----------
+        ctrl_key, stim_key, restrict_arithmetic_to, min_cells
+            As in `predict`.
+
+        Returns
+        -------
+        TypeDeltas
+            Names, deltas (K, k), cosines (K,).
+
+        Raises
+        ------
+        InputError
+            If a name is unknown, or no type has enough cells.
+        """
+        reference, only_types = self._restricted(restrict_arithmetic_to)
+        return deltas_by_type(
+            reference,
+            str(ctrl_key),
+            str(stim_key),
+            target=None,
+            only_types=only_types,
+            min_cells=whole_number("min_cells", min_cells, least=1),
+        )
+
+    def batch_removal(
+        self,
+        adata: AnnData | None = None,
+        batch_key: str | None = None,
+        cell_type_key: str | None = None,
+        mode: Mode = "change",
+        clip: bool = True,
+    ) -> AnnData:
+        """Move every batch of a cell type onto the type's largest batch [batch-removal].
+
+        Types found in one batch stay where they are.
+
+        Parameters
+        ----------
+        adata
+            The cells; None is those of the model.
+        batch_key, cell_type_key
+            Columns of `obs`; None is the condition and the cell type of `fit`.
+        mode
+            ``"change"``: x + decode(moved z) - decode(z). ``"decode"``: decode(moved z), as published.
+        clip
+            Whether to set negative values to zero.
+
+        Returns
+        -------
+        AnnData
+            Corrected expression in X, cells in their order, obs, var and raw as given;
+            ``obsm["latent"]`` the moved latent, ``obsm["corrected_latent"]`` that of the corrected cells.
+
+        Raises
+        ------
+        InputError
+            If a column does not exist, or the cells cannot be used.
+        """
+        fitted = self.fitted
+        cells = self._own_cells() if adata is None else adata
+        if mode not in ("change", "decode"):
+            raise InputError(f"mode {mode!r} does not go with batch_removal: use 'change' or 'decode'")
+        z, move = self._mover(cells, mode, clip, np.random.default_rng(0))
+        batch = labels(cells, batch_key or fitted.condition_key)
+        cell_type = labels(cells, cell_type_key or fitted.cell_type_key)
+        if all(len(np.unique(batch[cell_type == name])) == 1 for name in np.unique(cell_type)):
+            warnings.warn(
+                "no cell type is found in more than one batch: nothing is moved", UserWarning, stacklevel=2
+            )
+        moved = remove_batch_shift(z, batch, cell_type)
+        corrected = move(moved)
+        result = self._as_anndata(cells, corrected, moved)
+        result.obsm["corrected_latent"] = self.encode(corrected)
+        if cells.raw is not None:
+            result.raw = cells.raw.to_adata()
+        return result
+
+    def _seed(self, seed: int | None) -> int:
+        return self.settings.seed if seed is None else whole_number("seed", seed, least=0)
+
+    def _task(
+        self,
+        ctrl_key: str,
+        stim_key: str,
+        celltype_to_predict: str | None,
+        adata_to_predict: AnnData | None,
+        restriction: Restriction,
+        min_cells: int,
+    ) -> Task:
+        """Check what is asked for; labels are compared as strings, numbers too."""
+        reference, only_types = self._restricted(restriction)
+        ctrl_key, stim_key = str(ctrl_key), str(stim_key)
+        for name in (ctrl_key, stim_key):
+            require_known(name, reference.condition, "condition")
+        if (celltype_to_predict is None) == (adata_to_predict is None):
+            raise InputError("give one of celltype_to_predict and adata_to_predict, not both or none")
+        min_cells = whole_number("min_cells", min_cells, least=1)
+        if adata_to_predict is not None:
+            cells, target = adata_to_predict, self._only_type_of(adata_to_predict)
+        else:
+            target = str(celltype_to_predict)
+            cells = self._cells_of(ctrl_key, target)
+        return Task(ctrl_key, stim_key, cells, target, reference, only_types, min_cells)
+
+    def _mover(
+        self, cells: AnnData | Matrix, mode: Mode, clip: bool, rng: np.random.Generator
+    ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+        """Encode cells; return their latents and the function from moved latents to predicted cells."""
+        if mode not in ("change", "decode", "sample"):
+            raise InputError(f"mode {mode!r} is unknown: use 'change', 'decode' or 'sample'")
+        x = self._matrix(cells)
+        z = self.encode(x)
+        measured = dense_rows(x, slice(None), z.dtype)
+        decoded = self.decode(z) if mode == "change" else None
+
+        def move(moved: np.ndarray) -> np.ndarray:
+            predicted = self.decode(moved)
+            if decoded is not None:
+                predicted = decoded_change(measured, decoded, predicted)
+            elif mode == "sample":
+                noise = rng.standard_normal(predicted.shape).astype(predicted.dtype)
+                predicted = gaussian_sample(predicted, self.residual_variance, noise)
+            return np.maximum(predicted, 0) if clip else predicted
+
+        return z, move
+
+    def _as_anndata(self, cells: AnnData, values: np.ndarray, latent: np.ndarray) -> AnnData:
+        """Predicted values with the labels of the cells that they were made from, genes in their order."""
+        columns = match_genes(cells, self.genes)
+        return anndata.AnnData(
+            values[:, np.argsort(columns)],
+            obs=cells.obs.copy(),
+            var=cells.var.iloc[np.sort(columns)].copy(),
+            obsm={"latent": latent},
+        )
+
+    def _agreement(self, task: Task) -> np.ndarray:
+        """How well the types behind delta agree; warn if one shared delta is a bad summary of them."""
+        agreement = deltas_by_type(task.reference, **task.selection).agreement
+        if np.median(agreement) < POOR_AGREEMENT:
+            warnings.warn(
+                f"the cell types respond in different directions (median cosine {np.median(agreement):.2f}): "
+                "one shared delta is a poor summary; see type_deltas, or use restrict_arithmetic_to",
+                UserWarning,
+                stacklevel=3,
+            )
+        return agreement
+
+    def _scale(self, scale: float | Literal["measured"], task: Task) -> float:
+        """Factor on delta: as given, or what the training types need to reach their measured change."""
+        if scale != "measured":
+            return real_number("scale", scale, least=-1e6)
+        names, deltas, _ = deltas_by_type(task.reference, **task.selection)
+        measured, decoded = [], []
+        for delta, (control, stimulated) in zip(deltas, self._measured(names, task), strict=True):
+            z = self.encode(control)
+            measured.append(gene_mean(stimulated) - gene_mean(control))
+            decoded.append(gene_mean(self.decode(delta_predict(z, delta))) - gene_mean(self.decode(z)))
+        return shrinkage_factor(np.stack(measured), np.stack(decoded))
+
+    def _errors(self, task: Task, by_type: TypeDeltas, mode: Mode, clip: bool) -> np.ndarray:
+        """True minus predicted mean of each training type, predicted from the others, (K, d)."""
+        names, deltas, _ = by_type
+        if len(names) < 2:
+            raise InputError(f"an interval from errors needs at least two types: there is only {names[0]!r}")
+        others = (deltas.sum(axis=0) - deltas) / (len(names) - 1)
+        errors = []
+        for shift, (control, stimulated) in zip(others, self._measured(names, task), strict=True):
+            z, move = self._mover(control, mode, clip, np.random.default_rng(0))
+            errors.append(gene_mean(stimulated) - gene_mean(move(delta_predict(z, shift))))
+        return np.stack(errors)
+
+    def _measured(self, names: list[str], task: Task) -> Iterator[tuple[Matrix, Matrix]]:
+        """Yield the measured control and stimulated cells of each of some training types."""
+        cells = self._own_cells()
+        x, condition = self._matrix(cells), labels(cells, self.fitted.condition_key)
+        cell_type = labels(cells, self.fitted.cell_type_key)
+        for name in names:
+            control, stimulated = (
+                x[(condition == key) & (cell_type == name)] for key in (task.ctrl_key, task.stim_key)
+            )
+            if not control.shape[0] or not stimulated.shape[0]:
+                raise InputError(f"cell type {name!r} has no cells at hand: give the training cells to load")
+            yield control, stimulated
+
+    def _restricted(self, restriction: Restriction) -> tuple[Reference, list[str] | None]:
+        """Training cells for the arithmetic, and the cell types among them; None is all."""
+        fitted = self.fitted
         if restriction is None:
-            return None
-        if not isinstance(restriction, str | Sequence | np.ndarray):
-            raise InputError(f"restrict_arithmetic_to is {restriction!r}: give names of cell types")
-        return [restriction] if isinstance(restriction, str) else [str(name) for name in restriction]
+            return fitted.reference, None
+        if not isinstance(restriction, Mapping):
+            restriction = {fitted.cell_type_key: restriction}
+        names = {str(column): _names(value) for column, value in restriction.items()}
+        known = [fitted.cell_type_key, *fitted.reference.context]
+        if unknown := [column for column in names if column not in known]:
+            raise InputError(
+                f"restrict_arithmetic_to names the column {unknown[0]!r}: this model knows "
+                f"{', '.join(map(repr, known))}; name further ones as context_keys of fit"
+            )
+        only_types = names.pop(fitted.cell_type_key, None)
+        return fitted.reference.among(names), only_types
 
     def _only_type_of(self, cells: AnnData) -> str | None:
         """Name the cell type of some cells, if they are labeled and all of one type."""
@@ -630,18 +624,15 @@ class ScGen:
         types = cells.obs[self.fitted.cell_type_key].dropna().astype(str).unique()
         return types[0] if len(types) == 1 else None
 
-    def _cells_of(self, ctrl_key: str, cell_type: str) -> AnnData:
-        """Control cells of a type in the AnnData that the model knows."""
-        if self._adata is None:
-            raise InputError(
-                "a loaded model holds no expression values: give adata to load, or use adata_to_predict"
-            )
+    def _cells_of(self, condition: str, cell_type: str) -> AnnData:
+        """Cells of a type and condition in the AnnData that the model knows."""
+        cells = self._own_cells()
         keys = self.fitted.condition_key, self.fitted.cell_type_key
-        return self._adata[control_cells(self._adata, *keys, ctrl_key, cell_type)]
+        return cells[control_cells(cells, *keys, condition, cell_type)]
 
     def _warn_of_a_leak(self, stim_key: str, cell_type: str) -> None:
-        _, condition, types = self.fitted.reference
-        n = int(np.sum((condition == stim_key) & (types == cell_type)))
+        reference = self.fitted.reference
+        n = int(np.sum((reference.condition == stim_key) & (reference.cell_type == cell_type)))
         if n:
             warnings.warn(
                 f"the model was trained on {n} stimulated cells of {cell_type!r}, the cell type to "
@@ -649,3 +640,11 @@ class ScGen:
                 UserWarning,
                 stacklevel=3,
             )
+
+
+def _names(value: str | Sequence[str]) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, Sequence | np.ndarray):
+        raise InputError(f"restrict_arithmetic_to is {value!r}: give names of cell types")
+    return [str(name) for name in value]

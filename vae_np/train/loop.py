@@ -2,10 +2,19 @@
 
 import numpy as np
 
-from vae_np.data.matrix import Matrix, checked_matrix, chunks, smaller_form, some_rows, stored_values
+from vae_np.data.matrix import (
+    Matrix,
+    checked_matrix,
+    chunks,
+    dense_rows,
+    smaller_form,
+    some_rows,
+    stored_values,
+)
 from vae_np.elbo.likelihood import Likelihood
 from vae_np.errors import InputError
 from vae_np.kernels.threads import threads
+from vae_np.model.conditional import conditional_loss
 from vae_np.model.params import Params, Stats
 from vae_np.model.vae import loss
 from vae_np.train.adam import AdamState
@@ -36,6 +45,19 @@ def _split(
     return train_cells, chosen.astype(int)
 
 
+def _conditions(c: Matrix | None, n_cells: int, params: Params) -> np.ndarray | None:
+    """The conditions as an array of the model's dtype; None for a model that takes none."""
+    expected = n_cells, params.sizes.n_conditions
+    if c is None and expected[1]:
+        raise InputError(f"c is missing: the model takes conditions of shape {expected}")
+    if c is None:
+        return None
+    c = checked_matrix(c, "c")
+    if c.shape != expected:
+        raise InputError(f"c has shape {c.shape}: the model takes {expected}")
+    return dense_rows(c, slice(None), params.flat.dtype)
+
+
 def mean_loss(
     params: Params,
     stats: Stats,
@@ -43,6 +65,7 @@ def mean_loss(
     cells: np.ndarray,
     likelihood: Likelihood,
     kl_weight: float,
+    c: np.ndarray | None = None,
 ) -> np.ndarray:
     """Mean total, reconstruction and KL over some cells in evaluation mode with z = mean.
 
@@ -56,6 +79,8 @@ def mean_loss(
         Indices of the cells.
     likelihood, kl_weight
         As in `loss`.
+    c
+        As in `fit`.
 
     Returns
     -------
@@ -71,7 +96,11 @@ def mean_loss(
     for rows in chunks(len(cells)):
         batch = some_rows(x, cells[rows], params.flat.dtype)
         no_noise = np.zeros((1, batch.shape[0], params.sizes.n_latent), params.flat.dtype)
-        value, cache, _ = loss(params, stats, batch, no_noise, None, likelihood, kl_weight, train=False)
+        settings = no_noise, None, likelihood, kl_weight, False
+        if c is None:
+            value, cache, _ = loss(params, stats, batch, *settings)
+        else:
+            value, cache, _ = conditional_loss(params, stats, batch, c[cells[rows]], *settings)
         if not np.isfinite(value.total).all():
             on_the_way = {name: getattr(cache, name) for name in ("x", "mu", "log_var", "z", "x_hat")}
             losses = {name: getattr(value, name) for name in ("kl", "reconstruction", "total")}
@@ -91,6 +120,7 @@ def train_epoch(
     kl_weight: float,
     eps_rng: np.random.Generator,
     mask_rng: np.random.Generator,
+    c: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Stats]:
     """Take one Adam step a batch; `params` and `state` change in place.
 
@@ -106,6 +136,8 @@ def train_epoch(
         Factor on the KL in this epoch.
     eps_rng, mask_rng
         Sources of the noise and of the masks.
+    c
+        As in `fit`.
 
     Returns
     -------
@@ -123,8 +155,9 @@ def train_epoch(
         batch = some_rows(x, cells, dtype)
         eps = eps_rng.standard_normal((settings.n_draws, len(cells), sizes.n_latent)).astype(dtype)
         masks = draw_masks(sizes, len(cells), settings.n_draws, settings.dropout_rate, mask_rng, dtype)
+        known = None if c is None else c[cells]
         value, stats = train_step(
-            params, stats, state, batch, eps, masks, likelihood, kl_weight, **settings.adam
+            params, stats, state, batch, eps, masks, likelihood, kl_weight, c=known, **settings.adam
         )
         sums += [quantity.sum(dtype=float) for quantity in value]
     if bad := bad_weight(params, stats):
@@ -139,6 +172,7 @@ def fit(
     likelihood: Likelihood,
     *,
     rng: np.random.Generator,
+    c: Matrix | None = None,
     kl_weight: float = 1.0,
     kl_warmup_epochs: int = 0,
     n_draws: int = 1,
@@ -170,6 +204,9 @@ def fit(
         `gaussian(variance)`, `bernoulli()`, or another `Likelihood`.
     rng
         Source of randomness.
+    c
+        Conditions of the cells, (n, C), one-hot as a rule: a conditional VAE is trained
+        [conditional-objective], the loss being `conditional_loss`.
     kl_weight
         Factor on the KL; 1 is the ELBO.
     kl_warmup_epochs
@@ -224,6 +261,7 @@ def fit(
     x = checked_matrix(x)
     if x.shape[1] != params.sizes.n_genes:
         raise InputError(f"x has shape {x.shape}: the model takes (n, {params.sizes.n_genes})")
+    c = _conditions(c, x.shape[0], params)
     likelihood.require_support(stored_values(x))
     x = smaller_form(x)
     split_rng, shuffle_rng, eps_rng, mask_rng = rng.spawn(4)
@@ -245,11 +283,11 @@ def fit(
             batches = minibatches(train_cells, settings.batch_size, shuffle_rng)
             try:
                 means, stats = train_epoch(
-                    params, stats, state, x, batches, likelihood, settings, weight, eps_rng, mask_rng
+                    params, stats, state, x, batches, likelihood, settings, weight, eps_rng, mask_rng, c
                 )
                 record = {"kl_weight": weight, **named("train", means)}
                 if len(validation_cells):
-                    means = mean_loss(params, stats, x, validation_cells, likelihood, settings.kl_weight)
+                    means = mean_loss(params, stats, x, validation_cells, likelihood, settings.kl_weight, c)
                     record |= named("validation", means)
             except FloatingPointError as error:
                 message = f"training stopped in epoch {epoch + 1}: {error}; try a smaller lr"

@@ -23,6 +23,7 @@ from vae_np.elbo.reparameterize import reparameterize
 from vae_np.kernels import accelerated, compiled
 from vae_np.layers.linear import Rows, dense, linear, linear_backward
 from vae_np.layers.mlp import mlp, mlp_backward
+from vae_np.model.conditional import beside
 from vae_np.model.heads import heads_backward
 from vae_np.model.params import Head, Params, Stats
 from vae_np.model.vae import Loss, Masks, encode, encode_backward
@@ -121,6 +122,7 @@ def train_step(
     beta2: float = 0.999,
     epsilon: float = 1e-8,
     weight_decay: float = 0.0,
+    c: np.ndarray | None = None,
 ) -> tuple[Loss, Stats]:
     """Do what `loss`, `loss_backward` and `adam_step` do one after the other, in place [adam-step].
 
@@ -132,6 +134,8 @@ def train_step(
         As in `loss`.
     lr, beta1, beta2, epsilon, weight_decay
         As in `adam_step`.
+    c
+        Conditions of the cells, (n, C): the loss is then `conditional_loss`.
 
     Returns
     -------
@@ -156,9 +160,9 @@ def train_step(
         d_x, d_b = linear_backward_step(d_a, x, W, *moments_of[id(W)], W is not first, *settings)
         return d_x, W, d_b
 
-    mu, log_var, encoder, encoder_stats = encode(params, stats, x, encoder_masks, train=True)
+    mu, log_var, encoder, encoder_stats = encode(params, stats, beside(x, c), encoder_masks, train=True)
     z = reparameterize(mu, log_var, eps)
-    rows = z.reshape(n_draws * n_cells, -1)
+    rows = beside(z, c).reshape(n_draws * n_cells, -1)
     h, decoder, decoder_stats = mlp(params.decoder, rows, decoder_masks, stats.decoder, train=True)
 
     d_total = np.full(n_cells, 1 / n_cells, dtype=mu.dtype)
@@ -175,8 +179,9 @@ def train_step(
             or bad_tensor(x=x, mu=mu, log_var=log_var, z=z, kl=kl, reconstruction=reconstruction, total=total)
         )
 
-    d_z, d_decoder = mlp_backward(d_h, decoder, update_matrix)
-    d_mu, d_log_var = heads_backward(d_z.reshape(eps.shape), kl_weight * d_total, mu, log_var, eps)
+    d_rows, d_decoder = mlp_backward(d_h, decoder, update_matrix)
+    d_z = d_rows[:, : params.sizes.n_latent].reshape(eps.shape)  # the other columns are c
+    d_mu, d_log_var = heads_backward(d_z, kl_weight * d_total, mu, log_var, eps)
     _, d_encoder, *d_heads = encode_backward(d_mu, d_log_var, encoder, update_matrix)
     gradients = [*d_encoder, *d_heads, *d_decoder, Head(params.output.W, d_b)]
     for (_, *thetas), (_, *grads), (_, *ms), (_, *vs) in zip(layers[0], gradients, *layers[1:], strict=True):

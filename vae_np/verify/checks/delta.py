@@ -7,7 +7,7 @@ is known by construction, and quadrature along the path of a shift.
 from collections import Counter
 from collections.abc import Callable
 from math import fsum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from vae_np.scgen.delta import (
     delta_resampled,
     shared_types,
 )
+from vae_np.scgen.uncertainty import type_deltas
 from vae_np.verify import oracle
 from vae_np.verify.judges import (
     identities,
@@ -225,6 +226,24 @@ def types_are_counted(_: object, rng: np.random.Generator) -> Measured:
         expected = [(t, (count0[t], count1[t])) for t in names]
         wrong += list(shared_types(cells.type_ctrl, cells.type_stim, *arguments).items()) != expected
     return Measured(float(wrong), 0.0, "number of differing counts")
+
+
+def balanced_is_the_mean_of_the_types(f: Values, rng: np.random.Generator) -> Measured:
+    """The types' own deltas by least squares, in the order of the names; balanced delta is their mean."""
+    got, expected, scale = [], [], 0.0
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
+        ({}, "abcf"),
+        ({"min_cells": 2}, "abc"),
+        ({"min_cells": 3}, "ac"),
+    )
+    for settings, types in cases:
+        cells = random_cells(rng, UNEQUAL)
+        z0, z1 = group_means(cells.z_ctrl, cells.type_ctrl), group_means(cells.z_stim, cells.type_stim)
+        names, deltas = type_deltas(*cells, **settings)
+        got += [deltas, f(*cells, **settings)]
+        expected += [np.array([z1[(t,)] - z0[(t,)] for t in types]), mean_by_fsum(deltas)]
+        scale = max(scale, cells.scale) if names == list(types) else np.nan
+    return rounding(tuple(got), tuple(expected), OF_A_FIT, scale)
 
 
 def no_shared_type_is_refused(f: Values, rng: np.random.Generator) -> Measured:
@@ -473,43 +492,48 @@ def four_groups(rng: np.random.Generator, additive: bool) -> dict[str, np.ndarra
     return {g: means[g] + z - mean_by_fsum(z) for g, z in groups.items()}  # these means exactly
 
 
-def predicted_across_conditions(groups: dict[str, np.ndarray]) -> np.ndarray:
-    """Target's control cells, moved by what the stimulus does to the other context."""
-    return delta_predict(groups["t0"], delta(groups["o0"], groups["o1"]))
+def predicted(f: Values, groups: dict[str, np.ndarray]) -> np.ndarray:
+    """Mean of the fourth group, as predicted from the other three."""
+    return mean_by_fsum(f(groups["o1"], groups["o0"], groups["t0"]))
 
 
-def two_orders_one_number(_: object, rng: np.random.Generator) -> Measured:
-    """Or the other's stimulated cells, moved by what separates the contexts."""
+def two_orders_one_number(f: Values, rng: np.random.Generator) -> Measured:
+    """Or the target's control cells, moved by what the stimulus does to the other context."""
     groups = four_groups(rng, additive=False)
-    across_contexts = delta_predict(groups["o1"], delta(groups["o0"], groups["t0"]))
-    got = mean_by_fsum(predicted_across_conditions(groups))
-    return rounding(got, mean_by_fsum(across_contexts), OF_MEANS)
+    across_conditions = delta_predict(groups["t0"], delta(groups["o0"], groups["o1"]))
+    return rounding(predicted(f, groups), mean_by_fsum(across_conditions), OF_MEANS)
 
 
-def two_factors_by_regression(_: object, rng: np.random.Generator) -> Measured:
+def two_factors_keep_the_stimulated_cells(f: Values, rng: np.random.Generator) -> Measured:
+    """A row for each stimulated cell of the other context; between cells nothing changes."""
+    groups = four_groups(rng, additive=False)
+    moved = f(groups["o1"], groups["o0"], groups["t0"])
+    return rounding(moved - moved[0], groups["o1"] - groups["o1"][0], OF_MEANS)
+
+
+def two_factors_by_regression(f: Values, rng: np.random.Generator) -> Measured:
     """Fit intercept, context and condition to the three groups that are seen; predict the fourth."""
     groups = four_groups(rng, additive=False)
     factors = {"o0": (1, 0, 0), "o1": (1, 0, 1), "t0": (1, 1, 0)}
     design = np.concatenate([np.tile(row, (len(groups[g]), 1)) for g, row in factors.items()])
     z = np.concatenate([groups[g] for g in factors])
     fitted = np.linalg.lstsq(design.astype(float), z, rcond=None)[0].sum(axis=0)
-    return rounding(mean_by_fsum(predicted_across_conditions(groups)), fitted, OF_A_FIT)
+    return rounding(predicted(f, groups), fitted, OF_A_FIT)
 
 
-def error_is_the_interaction(_: object, rng: np.random.Generator) -> Measured:
+def error_is_the_interaction(f: Values, rng: np.random.Generator) -> Measured:
     """Fit context, condition and their product to all four groups: the last coefficient is the error."""
     groups = four_groups(rng, additive=False)
     factors = {"o0": (1, 0, 0, 0), "o1": (1, 0, 1, 0), "t0": (1, 1, 0, 0), "t1": (1, 1, 1, 1)}
     design = np.concatenate([np.tile(row, (len(groups[g]), 1)) for g, row in factors.items()])
     coefficients = np.linalg.lstsq(design.astype(float), np.concatenate([groups[g] for g in factors]))[0]
-    error = mean_by_fsum(groups["t1"]) - mean_by_fsum(predicted_across_conditions(groups))
-    return rounding(error, coefficients[3], OF_A_FIT)
+    return rounding(mean_by_fsum(groups["t1"]) - predicted(f, groups), coefficients[3], OF_A_FIT)
 
 
-def additive_is_exact(_: object, rng: np.random.Generator) -> Measured:
+def additive_is_exact(f: Values, rng: np.random.Generator) -> Measured:
     groups = four_groups(rng, additive=True)
-    got = mean_by_fsum(predicted_across_conditions(groups))
-    return rounding(got, mean_by_fsum(groups["t1"]), OF_MEANS, float(np.abs(groups["t1"]).max()))
+    scale = float(np.abs(groups["t1"]).max())
+    return rounding(predicted(f, groups), mean_by_fsum(groups["t1"]), OF_MEANS, scale)
 
 
 def two_factors_by_symbols(_: object, rng: np.random.Generator) -> Measured:
@@ -526,10 +550,10 @@ def two_factors_by_symbols(_: object, rng: np.random.Generator) -> Measured:
     return identities(across_conditions - across_contexts, error - (g11 - g10 - g01 + g00))
 
 
-def always_exact(_: object, rng: np.random.Generator) -> Measured:
+def always_exact(f: Values, rng: np.random.Generator) -> Measured:
     groups = four_groups(rng, additive=False)
-    got = mean_by_fsum(predicted_across_conditions(groups))
-    return rounding(got, mean_by_fsum(groups["t1"]), OF_MEANS, float(np.abs(groups["t1"]).max()))
+    scale = float(np.abs(groups["t1"]).max())
+    return rounding(predicted(f, groups), mean_by_fsum(groups["t1"]), OF_MEANS, scale)
 
 
 # -------------------------------------------------------------------------- shrinkage by a linear VAE

@@ -4,6 +4,7 @@ from vae_np.verify.equations import (
     adam,
     backpropagation,
     bound,
+    conditional,
     delta,
     encoder_heads,
     evidence,
@@ -15,6 +16,7 @@ from vae_np.verify.equations import (
     reparameterization,
     score_function,
     tighter_bounds,
+    uncertainty,
 )
 from vae_np.verify.record import Equation
 
@@ -31,6 +33,8 @@ EQUATIONS: tuple[Equation, ...] = (
     *score_function.EQUATIONS,
     *adam.EQUATIONS,
     *delta.EQUATIONS,
+    *uncertainty.EQUATIONS,
+    *conditional.EQUATIONS,
     *linear_gaussian.EQUATIONS,
     *tighter_bounds.EQUATIONS,
 )
