@@ -1,17 +1,18 @@
 """The held-out experiment: take one type's stimulated cells away, predict them, score against them."""
 
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from anndata import AnnData
 
-from vae_np.data.matrix import dense_rows
+from vae_np.data.expression import log_matrix
+from vae_np.data.matrix import Matrix, dense_rows
 from vae_np.errors import InputError
-from vae_np.evaluate.baselines import mean_shift
-from vae_np.evaluate.metrics import responding_genes, score
+from vae_np.evaluate.baselines import BASELINES, Baseline, Seen
+from vae_np.evaluate.metrics import mean_scores, responding_genes, score
 from vae_np.scgen.arithmetic import require_known
-from vae_np.scgen.cells import labels, matched_matrix
+from vae_np.scgen.cells import labels, match_genes
 
 
 class Row(NamedTuple):
@@ -25,7 +26,10 @@ class Row(NamedTuple):
 
 
 class Split(NamedTuple):
-    """Training cells, and the stimulated cells of the target that were taken away (perhaps none)."""
+    """Training cells, and the stimulated cells of the target that were taken away (perhaps none).
+
+    Both have the same genes in the same order.
+    """
 
     train: AnnData
     held_out: AnnData
@@ -72,11 +76,15 @@ def score_held_out(
     target: str,
     seed: int,
     layer: str | None = None,
+    *,
+    further: Mapping[str, Matrix] | None = None,
+    baselines: Mapping[str, Baseline] = BASELINES,
+    n_components: int = 100,
 ) -> list[Row]:
-    """Score predicted cells, and the two baselines, against the cells that were held out.
+    """Score predicted cells, and the baselines, against the cells that were held out.
 
-    Every prediction is scored clipped at zero, as expression is not negative, and in rows
-    ``..._unclipped`` as it is.
+    Every prediction is scored clipped at zero, as expression is not negative, by all metrics, and in
+    rows ``..._unclipped`` as it is, by those of the means and variances.
 
     Parameters
     ----------
@@ -90,31 +98,52 @@ def score_held_out(
         Of the prediction; copied into the rows.
     layer
         Where the values of `split` are; None is X.
+    further
+        Other unclipped predictions, method -> cells with the genes of `predicted`, (n0, d).
+    baselines
+        Method -> function. They know no seed: give none of them (``{}``) to score them once only.
+    n_components
+        For ``pca_shift``: give the latent size of the model.
 
     Returns
     -------
     list of Row
-        Methods ``scgen``, ``no_change`` and, where it exists, ``mean_shift``; metrics as in `score`.
+        Methods ``scgen``, those of `further`, and the baselines that the data allow; metrics as in
+        `vae_np.evaluate.metrics`.
 
     Raises
     ------
     InputError
-        If a name or a gene does not exist.
+        If a name or a gene does not exist, the target has no control cell, or a prediction of `further`
+        has another number of genes.
     """
-    genes = predicted.var_names.tolist()
+    columns = match_genes(split.train, predicted.var_names.tolist())
+    x, held_out = (log_matrix(part, layer)[:, columns] for part in split)
     condition, cell_type = labels(split.train, condition_key), labels(split.train, cell_type_key)
-    x = matched_matrix(split.train, genes, layer)
-    is_control = (condition == ctrl_key) & (cell_type == target)
-    control = dense_rows(x, is_control, np.dtype(float))
-    true = dense_rows(matched_matrix(split.held_out, genes, layer), slice(None), np.dtype(float))
-    predictions = {"scgen": predicted.X, "no_change": control}
-    with suppress(InputError):  # no other type has enough cells: the table shows a dash
-        shift = mean_shift(x, condition, cell_type, ctrl_key, stim_key, target)
-        predictions["mean_shift"] = control + shift
+    seen = Seen(x, condition, cell_type, ctrl_key, stim_key, target, n_components=n_components)
+    control = seen.target_control()
+    true = dense_rows(held_out, slice(None), np.dtype(float))
     degs = responding_genes(control, true)
-    rows = []
-    for method, cells in predictions.items():
-        for suffix, shown in (("", np.maximum(cells, 0)), ("_unclipped", cells)):
-            values = score(shown, true, control, degs)
-            rows += [Row(target, seed, method, m + suffix, value) for m, value in values.items()]
+    rows: list[Row] = []
+
+    def add(method: str, prediction: Matrix) -> None:
+        cells = dense_rows(prediction, slice(None), np.dtype(float))
+        values = score(np.maximum(cells, 0), true, control, degs)
+        values |= {f"{m}_unclipped": v for m, v in mean_scores(cells, true, control, degs).items()}
+        rows.extend(Row(target, seed, method, metric, value) for metric, value in values.items())
+
+    add("scgen", predicted.X)
+    for method, cells in (further or {}).items():
+        if cells.shape[1:] != (len(columns),):
+            raise InputError(
+                f"the prediction {method!r} has shape {cells.shape}: give one column for each of the "
+                f"{len(columns)} genes of the others"
+            )
+        add(method, cells)
+    for method, baseline in baselines.items():
+        try:
+            cells = baseline(seen)
+        except InputError:
+            continue  # too few cell types: the table shows a dash
+        add(method, cells)
     return rows

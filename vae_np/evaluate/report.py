@@ -1,4 +1,9 @@
-"""What a run leaves for people: a table of scores, a CSV file, and one self-contained HTML page."""
+"""What a run leaves for people: a CSV file of scores, and one HTML page that needs nothing else.
+
+The page is a list of sections, each with text, tables and figures. Figures are inside the page, so that
+it can be sent around, and nothing is fetched from anywhere. Names come from the data, so all text is
+escaped.
+"""
 
 import base64
 import csv
@@ -6,7 +11,7 @@ import html
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vae_np.data.writing import whole_file
 from vae_np.evaluate.held_out import Row
@@ -14,43 +19,59 @@ from vae_np.evaluate.held_out import Row
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLUMNS = {
-    "r2_mean": "R² means",
-    "r2_mean_deg100": "R² top 100",
-    "pearson_delta": "r of change",
-    "r2_var": "R² variances",
-    "mse": "MSE",
-}
-METHODS = {"scgen": "scGen", "mean_shift": "mean shift", "no_change": "no change"}
 STYLE = """
 :root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
+h2 { margin-top: 3rem; border-top: 1px solid #8886; padding-top: 1rem; }
+p, li { max-width: 45rem; }
+.scroll { overflow-x: auto; margin: 1rem 0 2rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+caption { text-align: left; padding-bottom: .4rem; font-weight: 600; }
 th, td { padding: .3rem .8rem; border-bottom: 1px solid #8886; text-align: right; }
-th:first-child, td:first-child { text-align: left; }
+td { white-space: pre; }
+th:first-child { text-align: left; white-space: nowrap; }
 img { max-width: 100%; height: auto; background: white; }
 figure { margin: 2rem 0; } figcaption { margin-top: .5rem; }
+nav a { margin-right: 1rem; }
+@media print {
+  body { max-width: none; margin: 0; font-size: 10pt; }
+  nav { display: none; }
+  .scroll { overflow: visible; }
+  th, td { padding: .15rem .3rem; }
+  figure, tr, h2 { break-inside: avoid; } h2 { break-after: avoid; }
+}
 """
 
 
-def table(rows: Sequence[Row]) -> list[list[str]]:
-    """Arrange the clipped scores as one line a method, the heading first; a dash is not defined.
+class Section(NamedTuple):
+    """A part of the page.
 
-    Parameters
+    Attributes
     ----------
-    rows
-        Scores of one context and one seed.
-
-    Returns
-    -------
-    list of list of str
-        Cells of the table.
+    title
+        Its heading.
+    paragraphs
+        Plain text.
+    tables
+        Caption -> lines of cells, the heading first; the first cell of a line names it.
+    figures
+        Caption -> figure as `png` encodes it.
+    points
+        Sentences shown as a list, before the tables.
     """
-    values = {(row.method, row.metric): f"{row.value:.3f}" for row in rows}
-    lines = [["method", *COLUMNS.values()]]
-    for method, name in METHODS.items():
-        lines.append([name, *(values.get((method, metric), "–") for metric in COLUMNS)])
-    return lines
+
+    title: str
+    paragraphs: Sequence[str] = ()
+    tables: Mapping[str, Sequence[Sequence[str]]] = {}
+    figures: Mapping[str, str] = {}
+    points: Sequence[str] = ()
+
+
+def png(figure: "Figure") -> str:
+    """Encode a figure as the address of an image that is in the page itself."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def write_scores(path: str | Path, rows: Sequence[Row]) -> None:
@@ -69,51 +90,59 @@ def write_scores(path: str | Path, rows: Sequence[Row]) -> None:
         writer.writerows(rows)
 
 
-def _image(figure: "Figure") -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+def _table(caption: str, lines: Sequence[Sequence[str]]) -> list[str]:
+    """A table as HTML; it scrolls by itself where the page is narrow."""
+    heading, *body = [[html.escape(cell) for cell in line] for line in lines]
+    return [
+        f'<div class="scroll" tabindex="0"><table><caption>{html.escape(caption)}</caption><thead><tr>',
+        *(f'<th scope="col">{cell}</th>' for cell in heading),
+        "</tr></thead><tbody>",
+        *(
+            f'<tr><th scope="row">{name}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+            for name, *cells in body
+        ),
+        "</tbody></table></div>",
+    ]
 
 
-def write_report(
-    path: str | Path,
-    title: str,
-    paragraphs: Sequence[str],
-    rows: Sequence[Row],
-    figures: Mapping[str, "Figure"],
-) -> None:
-    """Write one HTML page: text, the table of scores, figures; nothing is fetched from anywhere.
+def _section(number: int, section: Section) -> list[str]:
+    """A section as HTML, which the address #section-NUMBER leads to."""
+    escape = html.escape
+    parts = [f'<section id="section-{number}"><h2>{escape(section.title)}</h2>']
+    parts += [f"<p>{escape(paragraph)}</p>" for paragraph in section.paragraphs]
+    if section.points:
+        parts += ["<ul>", *(f"<li>{escape(point)}</li>" for point in section.points), "</ul>"]
+    for caption, lines in section.tables.items():
+        parts += _table(caption, lines)
+    for caption, image in section.figures.items():
+        parts.append(
+            f'<figure><img alt="{escape(caption)}" src="{image}">'
+            f"<figcaption>{escape(caption)}</figcaption></figure>"
+        )
+    return [*parts, "</section>"]
+
+
+def write_report(path: str | Path, title: str, sections: Sequence[Section]) -> None:
+    """Write one self-contained HTML page.
 
     Parameters
     ----------
     path
         The file, written whole or not at all.
-    title, paragraphs
-        Plain text; names from the data are escaped.
-    rows
-        Scores of one context and one seed.
-    figures
-        Caption -> figure.
+    title
+        Of the page.
+    sections
+        Its parts.
     """
-    escape = html.escape
-    heading, *lines = table(rows)
+    links = (f'<a href="#section-{i}">{html.escape(s.title)}</a>' for i, s in enumerate(sections))
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
-        f"<h1>{escape(title)}</h1>",
-        *(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs),
-        "<table><thead><tr>",
-        *(f"<th>{escape(cell)}</th>" for cell in heading),
-        "</tr></thead><tbody>",
-        *("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in line) + "</tr>" for line in lines),
-        "</tbody></table>",
-        *(
-            f'<figure><img alt="{escape(caption)}" src="{_image(figure)}">'
-            f"<figcaption>{escape(caption)}</figcaption></figure>"
-            for caption, figure in figures.items()
-        ),
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body>",
+        f"<h1>{html.escape(title)}</h1>",
+        "<nav>" + " ".join(links) + "</nav>",
+        *(part for i, section in enumerate(sections) for part in _section(i, section)),
         "</body></html>",
     ]
     with whole_file(path) as temporary:

@@ -1,0 +1,85 @@
+"""The command line: `vae-np demo`, `train`, `predict`, `evaluate`, `equations`, `where`, `check`, ...
+
+Exit status: 0 done, 1 a check failed, 2 bad usage or bad input, said in one line on
+stderr, 130 interrupted. Progress and remarks go to stderr, results to stdout; with --json stdout holds
+the JSON alone.
+"""
+
+import io
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import TextIO
+
+import click
+
+from vae_np import __version__
+from vae_np.cli.bench import bench
+from vae_np.cli.demo import demo
+from vae_np.cli.evaluate import evaluate
+from vae_np.cli.output import remark
+from vae_np.cli.predict import predict
+from vae_np.cli.train import train
+from vae_np.cli.verify import check, equations, exercise, where
+from vae_np.errors import InputError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="vae-np")
+def program() -> None:
+    """Variational autoencoder and scGen in NumPy: predict how a cell type responds to a stimulus."""
+
+
+for command in (bench, check, demo, equations, evaluate, exercise, predict, train, where):
+    program.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit status.
+
+    Parameters
+    ----------
+    arguments
+        The words after the program's name; None takes them from the command line.
+
+    Returns
+    -------
+    int
+        0 done, 1 a check failed, 2 bad usage or bad input, 130 interrupted.
+    """
+    said: set[str] = set()
+
+    def one_line(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            remark(f"vae-np: warning: {message}")
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without R² still shows the table
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", category=UserWarning)
+        warnings.showwarning = one_line
+        try:
+            return program.main(arguments, prog_name="vae-np", standalone_mode=False) or 0
+        except click.exceptions.NoArgsIsHelpError as error:
+            remark(error.format_message())
+        except click.ClickException as error:
+            remark(f"vae-np: {error.format_message()} (vae-np --help shows the usage)")
+        except InputError as error:
+            remark(f"vae-np: {error}")
+        except SystemExit:  # how click and rich leave when nobody reads our output any more
+            return 0
+        except OSError as error:
+            remark(f"vae-np: {error.filename or 'a file'} could not be used: {error.strerror or error}")
+        except (click.Abort, KeyboardInterrupt):
+            remark("vae-np: interrupted")
+            return 130
+    return 2

@@ -1,0 +1,76 @@
+"""From words to work: the options become cells, a trained model, and the plan of an experiment."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vae_np.cli.options import Options, flag
+from vae_np.errors import InputError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from vae_np.evaluate.experiment import Experiment
+    from vae_np.scgen.predictor import ScGen
+
+
+def read_cells(file: Path, given: Options) -> "AnnData":
+    """Read the file; with --normalize, bring log-normalized values into X."""
+    from vae_np.data.expression import log_matrix, log_normalize
+    from vae_np.data.reading import read_h5ad
+
+    adata = read_h5ad(file)
+    if given["normalize"]:
+        adata = log_normalize(adata, given["layer"])
+        given["layer"] = None
+    else:
+        log_matrix(adata, given["layer"])
+    return adata
+
+
+def load_model(given: Options) -> "ScGen":
+    """Load the model that --model names; what it already knows need not be given again."""
+    from vae_np.data.expression import place
+    from vae_np.scgen.predictor import ScGen
+
+    for name in ("genes", "max_epochs", "batch_size"):
+        if given[name] is not None:
+            raise click.UsageError(f"{flag(name)} does not go with --model, which is trained already")
+    model = ScGen.load(given["model"])
+    for name in ("condition_key", "cell_type_key"):
+        own = getattr(model.fitted, name)
+        given[name] = given[name] or own
+        if given[name] != own:
+            raise InputError(f"{flag(name)} is {given[name]}, but the model was trained with {own}")
+    own = model.fitted.layer
+    if given["layer"] is None and not given["normalize"]:
+        given["layer"] = own
+    found = None if given["normalize"] else given["layer"]
+    if found != own:
+        raise InputError(f"the model was trained on {place(own)}, but the values are in {place(found)}")
+    if given["seed"] is None:
+        given["seed"] = model.settings.seed
+    if given["threads"] is not None:
+        model.settings = replace(model.settings, n_threads=given["threads"])
+    return model
+
+
+def plan(given: Options) -> "Experiment":
+    """Make the experiment that the options describe; one that is not given has its default."""
+    from vae_np.evaluate.experiment import Experiment
+
+    return Experiment(
+        condition_key=given["condition_key"],
+        cell_type_key=given["cell_type_key"],
+        ctrl_key=given.get("control") or "",  # training knows no conditions, only their column
+        stim_key=given.get("stimulated") or "",
+        layer=given.get("layer"),
+        n_genes=given.get("genes"),
+        model={"n_threads": given["threads"]},
+        training={name: given[name] for name in ("max_epochs", "batch_size") if given.get(name) is not None},
+        predictions={
+            "scgen": {name: given[name] for name in ("mode", "delta_method") if given.get(name) is not None}
+        },
+    )

@@ -1,0 +1,50 @@
+"""`vae-np train`: a model file from an .h5ad file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vae_np.cli.inputs import plan, read_cells
+from vae_np.cli.options import PATH, options, require
+from vae_np.cli.output import remark, require_file
+
+
+@click.command(short_help="Train a model on a file.")
+@click.argument("file", type=PATH)
+@options("condition_key", "cell_type_key", "predict", "stimulated", "layer", "normalize", "genes")
+@options("max_epochs", "batch_size", "seed", "threads", "out", "json")
+def train(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes each option by its name
+    """Train a model on FILE (.h5ad) and write it to one file.
+
+    With --predict and --stimulated, the stimulated cells of that type are left out, so that the model
+    can predict them later without having seen them.
+    """
+    from vae_np.evaluate.experiment import choose_genes, train
+    from vae_np.evaluate.held_out import Split, hold_out
+
+    require(given, "condition_key", "cell_type_key", reason="to label the training cells")
+    if given["target"] is not None or given["stimulated"] is not None:
+        require(given, "target", "stimulated", reason="to hold cells out")
+    require_file(given["out"], file)
+    cells = read_cells(file, given)
+    split = Split(cells, cells[:0])
+    if given["target"] is not None:
+        keys = given["condition_key"], given["cell_type_key"]
+        split = hold_out(cells, *keys, given["stimulated"], given["target"])
+        remark(f"left out: {split.held_out.n_obs} {given['stimulated']} cells of {given['target']}")
+    experiment = plan(given)
+    seen = choose_genes(split, experiment.n_genes, experiment.layer).train
+    model = train(seen, experiment, given["seed"] or 0, remark)
+    model.save(given["out"])
+    losses = model.history["validation_total"]
+    result = {
+        "out": str(given["out"]),
+        "n_cells": seen.n_obs,
+        "n_genes": seen.n_vars,
+        "epochs": len(losses),
+        "best_epoch": int(losses.argmin()) + 1,
+        "validation_total": float(losses.min()),
+    }
+    click.echo(json.dumps(result) if given["as_json"] else f"written: {given['out']}")
