@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anndata
 import numpy as np
+import pytest
 
 from vae_np import ScGen, simulate
 
@@ -24,6 +25,7 @@ def test_the_vae_snippet_runs(capsys):
     assert float(capsys.readouterr().out.split()[0]) > 0.9 * 64 * np.log(2)
 
 
+@pytest.mark.filterwarnings("ignore:the cell types respond in different directions")  # after one epoch
 def test_the_scgen_snippet_runs(tmp_path, monkeypatch):
     monkeypatch.setattr(ScGen, "fit", partialmethod(ScGen.fit, max_epochs=1))
     adata = simulate(120, 3200, 3)
