@@ -289,6 +289,25 @@ def test_fit_hands_every_setting_on(train, monkeypatch):
     assert {name: given.get(name) for name in expected} == expected
 
 
+@pytest.mark.parametrize("kind", ["mask", "indices"])
+def test_the_cells_to_validate_on_can_be_given(train, monkeypatch, kind):
+    seen = {}
+
+    def spy(*arguments, **settings):
+        seen.update(settings)
+        return fit(*arguments, **settings)
+
+    monkeypatch.setattr(autoencoder, "fit", spy)
+    mask = np.arange(train.n_obs) % 7 == 0
+    given = mask if kind == "mask" else np.flatnonzero(mask)
+    model = ScGen(**SMALL).fit(train, **KEYS, max_epochs=1, validation_cells=given)
+    np.testing.assert_array_equal(seen["validation_cells"], np.flatnonzero(mask))
+    residual = dense(train[mask].X) - model.reconstruct(train[mask])
+    np.testing.assert_allclose(model.residual_variance, (residual**2).mean(axis=0), rtol=1e-4)
+    with pytest.raises(InputError, match=f"indices from 0 to {train.n_obs - 1}, or a mask"):
+        ScGen(**SMALL).fit(train, **KEYS, validation_cells=[train.n_obs])
+
+
 def test_the_threads_are_limited(train, monkeypatch):
     asked = []
 

@@ -129,6 +129,7 @@ class CellVae:
         max_epochs: int = 100,
         batch_size: int = 32,
         train_size: float = 0.9,
+        validation_cells: np.ndarray | None = None,
         early_stopping: bool = True,
         patience: int = 25,
         min_delta: float = 0,
@@ -150,8 +151,10 @@ class CellVae:
             A key of `adata.layers`; None is X.
         context_keys
             Further columns of `obs` that `restrict_arithmetic_to` may name later.
-        max_epochs, batch_size, train_size, early_stopping, patience, min_delta, kl_warmup_epochs
+        max_epochs, batch_size, train_size, validation_cells, early_stopping, patience, min_delta
             As in `vae_np.train.fit`.
+        kl_warmup_epochs
+            As there.
         lr, epsilon, weight_decay
             Of Adam; the defaults are the published ones.
         progress
@@ -175,7 +178,7 @@ class CellVae:
         settings = self.settings
         sizes = Sizes(x.shape[1], settings.n_hidden, settings.n_latent, settings.n_layers)
         init_rng, split_rng, fit_rng = np.random.default_rng(settings.seed).spawn(3)
-        train_cells, validation_cells = split_cells(x.shape[0], train_size, split_rng)
+        train_cells, validation_cells = split_cells(x.shape[0], train_size, split_rng, validation_cells)
         measured = validation_cells if len(validation_cells) else train_cells
 
         diverged: NonFiniteLossError | None = None

@@ -9,8 +9,10 @@ from vae_np.layers.dropout import dropout_mask
 from vae_np.model.params import Sizes
 
 
-def split_cells(n_cells: int, train_size: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Split cells at random into training and validation, ceil(train_size * n) of them for training.
+def split_cells(
+    n_cells: int, train_size: float, rng: np.random.Generator, validation_cells: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split cells into training and validation: as given, or at random, ceil(train_size * n) to train on.
 
     Where `train_size` is below 1, at least one cell is left for validation.
 
@@ -22,6 +24,8 @@ def split_cells(n_cells: int, train_size: float, rng: np.random.Generator) -> tu
         Share of the training cells, in (0, 1].
     rng
         Source of randomness.
+    validation_cells
+        Indices, or a mask, of the cells to validate on instead of a random share.
 
     Returns
     -------
@@ -31,8 +35,11 @@ def split_cells(n_cells: int, train_size: float, rng: np.random.Generator) -> tu
     Raises
     ------
     InputError
-        If `train_size` is outside (0, 1], or fewer than two cells would be left to train on.
+        If `train_size` is outside (0, 1], `validation_cells` are no cells, or fewer than two cells would be
+        left to train on.
     """
+    if validation_cells is not None:
+        return _split_as_given(n_cells, np.asarray(validation_cells))
     train_size = real_number("train_size", train_size, above=0)
     if train_size > 1:
         raise InputError(f"train_size is {train_size}: give a share above 0 and at most 1")
@@ -46,6 +53,18 @@ def split_cells(n_cells: int, train_size: float, rng: np.random.Generator) -> tu
         )
     order = rng.permutation(n_cells)
     return np.sort(order[:n_train]), np.sort(order[n_train:])
+
+
+def _split_as_given(n_cells: int, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    is_mask = given.dtype == bool and given.shape == (n_cells,)
+    chosen = np.flatnonzero(given) if is_mask else np.unique(given)
+    is_index = given.ndim == 1 and (is_mask or given.dtype.kind in "iu" or given.size == 0)
+    if not is_index or (chosen.size and (chosen[0] < 0 or chosen[-1] >= n_cells)):
+        raise InputError(f"validation_cells must be indices from 0 to {n_cells - 1}, or a mask")
+    train_cells = np.setdiff1d(np.arange(n_cells), chosen)
+    if len(train_cells) < 2:
+        raise InputError(f"{len(train_cells)} of {n_cells} cells are left to train on: give at least 2")
+    return train_cells, chosen.astype(int)
 
 
 def minibatches(cells: np.ndarray, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:

@@ -27,24 +27,6 @@ from vae_np.train.stopping import EarlyStopping
 from vae_np.train.trained import Trained, as_history, named
 
 
-def _split(
-    n_cells: int, train_size: float, validation_cells: np.ndarray | None, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the training and of the validation cells, drawn or as given."""
-    if validation_cells is None:
-        return split_cells(n_cells, train_size, rng)
-    given = np.asarray(validation_cells)
-    is_mask = given.dtype == bool and given.shape == (n_cells,)
-    chosen = np.flatnonzero(given) if is_mask else np.unique(given)
-    is_index = given.ndim == 1 and (is_mask or given.dtype.kind in "iu" or given.size == 0)
-    if not is_index or (chosen.size and (chosen[0] < 0 or chosen[-1] >= n_cells)):
-        raise InputError(f"validation_cells must be indices from 0 to {n_cells - 1}, or a mask")
-    train_cells = np.setdiff1d(np.arange(n_cells), chosen)
-    if len(train_cells) < 2:
-        raise InputError(f"{len(train_cells)} of {n_cells} cells are left to train on: give at least 2")
-    return train_cells, chosen.astype(int)
-
-
 def _conditions(c: Matrix | None, n_cells: int, params: Params) -> np.ndarray | None:
     """The conditions as an array of the model's dtype; None for a model that takes none."""
     expected = n_cells, params.sizes.n_conditions
@@ -265,7 +247,7 @@ def fit(
     likelihood.require_support(stored_values(x))
     x = smaller_form(x)
     split_rng, shuffle_rng, eps_rng, mask_rng = rng.spawn(4)
-    train_cells, validation_cells = _split(x.shape[0], train_size, validation_cells, split_rng)
+    train_cells, validation_cells = split_cells(x.shape[0], train_size, split_rng, validation_cells)
     if early_stopping and len(validation_cells) == 0:
         raise InputError("early stopping needs validation cells: lower train_size or switch it off")
 
