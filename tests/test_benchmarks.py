@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from matplotlib.image import imread
 from scipy import sparse
 
+from vae_np import simulate
 from vae_np.bench.steps import NAMES
 from vae_np.model import Params, Sizes, initialize
 
@@ -141,3 +142,33 @@ def test_a_bound_is_the_slower_of_memory_and_arithmetic(script):
     assert needs.bound(needs.Need(n_bytes=10, flops=100, updates=20), machine) == 2
     both = {"a": needs.Need(40, 100, 20), "b": needs.Need(10, 700, 0)}
     assert needs.classical_bound(both, machine) == 8  # 800 / 100 > 50 / 10
+
+
+@pytest.mark.filterwarnings("ignore:the cell types respond in different directions")
+def test_quality(script, tmp_path):
+    """What is kept as pertpy's prediction is scored like all others: here it is the control cells."""
+    adata = simulate(240, 40, 3)
+    log = adata.X.toarray()
+    adata.X = adata.layers["counts"]
+    adata.write_h5ad(tmp_path / "cells.h5ad")
+    is_control = (adata.obs["condition"] == "control") & (adata.obs["cell_type"] == "type 1")
+    np.save(tmp_path / "cells-type_1.0.npy", log[is_control.to_numpy()])
+    sizes = json.dumps({"n_hidden": 8, "n_latent": 3, "n_layers": 1})
+    options = "--seeds 1 --min-cells 10 --max-epochs 2 --genes 40"
+    files = [str(tmp_path / "cells.h5ad"), "--predictions", str(tmp_path), "--out", str(tmp_path)]
+    done = CliRunner().invoke(
+        script("quality").main, [*files, *options.split(), "--model", sizes], catch_exceptions=False
+    )
+    assert done.exit_code == 0, done.output
+    scores = json.loads((tmp_path / "quality_cells.json").read_text())["scores"]
+    assert set(scores) == {"type 1", "type 2", "type 3"}
+    ours = {"scgen", "scgen_resampled", "scgen_decode", "scgen_published", "conditional_vae"}
+    assert ours <= scores["type 2"].keys()
+    assert "pertpy" not in scores["type 2"]
+    for metric in ("r2_mean", "mse", "energy_distance"):
+        np.testing.assert_allclose(
+            scores["type 1"]["pertpy"][metric], scores["type 1"]["no_change"][metric], rtol=1e-3
+        )
+    assert "| pertpy | – |" in done.stdout
+    assert f"| type 1: no_change | {scores['type 1']['no_change']['r2_mean'][0]:.3f} |" in done.stdout
+    assert (tmp_path / "quality_cells.png").stat().st_size < 60_000

@@ -54,14 +54,15 @@ def test_a_wrong_length_is_refused(kind):
         kind(SIZES[0], np.zeros(3))
 
 
-def test_initial_values_are_uniform_within_the_published_bound():
+def test_initial_weights_pass_variance_on():
     params, stats = initialize(Sizes(400, 300, 20, 1), np.random.default_rng(0))
     assert params.flat.dtype == stats.flat.dtype == np.float32
-    for values in (params.encoder[0].W, params.encoder[0].b):
-        assert np.abs(values).max() <= 1 / np.sqrt(400)
+    for _, part in params.parts():
+        n_in = part.W.shape[0]
+        assert np.abs(part.W).max() <= np.sqrt(3 / n_in)
         # variance of U(-b, b) is b^2/3; its estimate from n values has standard error b^2 sqrt(4/45 / n)
-        error = abs(values.var() - 1 / 400 / 3)
-        assert error < 4.892 / 400 * np.sqrt(4 / 45 / values.size)
+        assert abs(part.W.var() - 1 / n_in) < 4.892 * 3 / n_in * np.sqrt(4 / 45 / part.W.size)
+        assert (part.b == 0).all()
     assert (params.decoder[0].gamma == 1).all()
     assert (params.decoder[0].beta == 0).all()
     assert (stats.encoder[0].mean == 0).all()

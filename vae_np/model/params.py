@@ -203,10 +203,11 @@ class Stats:
 def initialize(
     sizes: Sizes, rng: np.random.Generator, dtype: np.dtype | type = np.float32
 ) -> tuple[Params, Stats]:
-    """Draw initial parameters and set initial statistics, as the published 2.x model does.
+    """Draw initial parameters and set initial statistics.
 
-    W and b are uniform on +-1/sqrt(n_in) (PyTorch's default for linear layers), gamma = 1, beta = 0;
-    running means are 0 and running variances 1.
+    W is uniform on +-sqrt(3/n_in), which has variance 1/n_in: a layer passes inputs of variance 1 on with
+    variance 1 (LeCun et al. 1998, Efficient BackProp). b = 0, gamma = 1, beta = 0; running means are 0 and
+    running variances 1.
 
     Parameters
     ----------
@@ -224,9 +225,8 @@ def initialize(
     """
     params = Params(sizes, np.zeros(sizes.n_params, dtype))
     for _, part in params.parts():
-        bound = 1 / np.sqrt(part.W.shape[0])
+        bound = np.sqrt(3 / part.W.shape[0])
         part.W[:] = rng.uniform(-bound, bound, part.W.shape)
-        part.b[:] = rng.uniform(-bound, bound, part.b.shape)
         if isinstance(part, Block):
             part.gamma[:] = 1
     stats = Stats(sizes, np.zeros(sizes.n_stats, dtype))
