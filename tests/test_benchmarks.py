@@ -172,3 +172,15 @@ def test_quality(script, tmp_path):
     assert "| pertpy | – |" in done.stdout
     assert f"| type 1: no_change | {scores['type 1']['no_change']['r2_mean'][0]:.3f} |" in done.stdout
     assert (tmp_path / "quality_cells.png").stat().st_size < 60_000
+
+
+@pytest.mark.filterwarnings("ignore:the cell types respond in different directions")
+def test_known_truth(run):
+    text, results = run("known_truth", "--seeds 1 --max-epochs 2")
+    assert np.shape(results["coverage"]) == (3, 6)
+    assert np.shape(results["recovery"]) == (1, 4)
+    assert np.min(results["coverage"]) >= 0
+    assert np.max(results["coverage"]) <= 1
+    mean = np.mean(results["coverage"], axis=0)
+    assert f"| errors | {mean[0]:.2f} (" in text
+    assert f"| across species | {results['recovery'][0][2]:.2f} (" in text

@@ -34,6 +34,11 @@ for command in (bench, check, demo, equations, evaluate, exercise, predict, trai
     program.add_command(command)
 
 
+def in_one_line(text: str) -> str:
+    """Text without line breaks, which names from the data may hold."""
+    return " ".join(text.splitlines())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status.
 
@@ -59,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ) -> None:
         if str(message) not in said:
             said.add(str(message))
-            remark(f"vae-np: warning: {message}")
+            remark(in_one_line(f"vae-np: warning: {message}"))
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -74,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except click.ClickException as error:
             remark(f"vae-np: {error.format_message()} (vae-np --help shows the usage)")
         except InputError as error:
-            remark(f"vae-np: {error}")
+            remark(in_one_line(f"vae-np: {error}"))
         except SystemExit:  # how click and rich leave when nobody reads our output any more
             return 0
         except OSError as error:

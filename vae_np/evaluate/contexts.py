@@ -41,13 +41,17 @@ def find_contexts(
     Raises
     ------
     InputError
-        If a column or a name does not exist, no context has enough cells, or there would be no cells
-        to take delta from when one of them is held out.
+        If a column or a name does not exist, both conditions are the same, no context has enough cells,
+        or there would be no cells to take delta from when one of them is held out.
     """
     condition, context = labels(adata, experiment.condition_key), labels(adata, experiment.cell_type_key)
     names = experiment.ctrl_key, experiment.stim_key
     for name in names:
         require_known(name, condition, "condition")
+    if names[0] == names[1]:
+        raise InputError(f"control and stimulated are both {names[0]!r}: name two conditions")
+    if isinstance(only, str):
+        raise InputError(f"only is {only!r}: give a list of contexts, [{only!r}]")
     control, stimulated = (context[condition == name] for name in names)
     counts = shared_types(control, stimulated, min_cells=0)
     what = f"{names[0]} and {names[1]} cells"

@@ -73,7 +73,7 @@ def differential_expression(control: Matrix, stimulated: Matrix, genes: Sequence
     Raises
     ------
     InputError
-        If a side has no cell, or the numbers of genes differ.
+        If a side has no cell, there is no gene, or the numbers of genes differ.
     """
     sides = {"control": control, "stimulated": stimulated}
     for name, x in sides.items():
@@ -81,6 +81,8 @@ def differential_expression(control: Matrix, stimulated: Matrix, genes: Sequence
             raise InputError(f"there is no {name} cell: a test needs cells on both sides")
         if x.shape[1] != len(genes):
             raise InputError(f"the {name} cells have {x.shape[1]} genes, the names are {len(genes)}")
+    if not len(genes):
+        raise InputError("there is no gene to test: give at least one")
     low, high = (gene_mean(x) for x in sides.values())
     # cut by genes, so that the ranks of all cells fit in memory
     by_gene = [sparse.csr_matrix(x.T) if sparse.issparse(x) else x.T for x in sides.values()]

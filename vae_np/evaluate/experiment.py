@@ -13,6 +13,7 @@ import numpy as np
 from anndata import AnnData
 
 from vae_np.data.expression import select_genes
+from vae_np.errors import InputError
 from vae_np.evaluate.baselines import Seen
 from vae_np.evaluate.conditional_baseline import conditional_vae
 from vae_np.evaluate.held_out import Split
@@ -61,6 +62,12 @@ class Experiment:
     training: Mapping[str, Any] = field(default_factory=dict)
     predictions: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"scgen": {}})
     others: Mapping[str, Callable[[Seen, int], np.ndarray]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if "scgen" not in self.predictions:
+            raise InputError(f"predictions are {list(self.predictions)}: one must be called 'scgen'")
+        if "seed" in self.model:
+            raise InputError("model names a seed: leave it out, each run has its own")
 
 
 def choose_genes(split: Split, n_genes: int | None, layer: str | None = None) -> Split:

@@ -36,10 +36,12 @@ def silhouette(z: np.ndarray, label: np.ndarray) -> float:
     Raises
     ------
     InputError
-        If there is one label only, or not one for each cell.
+        If there is one label only, or not one for each cell, or z holds NaN or infinite values.
     """
     if len(label) != len(z):
         raise InputError(f"there are {len(z)} cells and {len(label)} labels: give each cell one")
+    if not np.isfinite(z).all():
+        raise InputError("z holds NaN or infinite values: a silhouette needs the distances of all cells")
     names, code, counts = np.unique(label, return_inverse=True, return_counts=True)
     if len(names) < 2:
         raise InputError(f"{len(names)} label among {len(z)} cells: a silhouette compares at least two")

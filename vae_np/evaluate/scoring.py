@@ -138,8 +138,8 @@ def coverage_rows(model: ScGen, split: Split, experiment: Experiment, context: s
     Returns
     -------
     list of Row
-        ``coverage_90`` and ``coverage_90_deg100`` of ``scgen``; none where the model has no interval:
-        its delta is not the shared one, or comes from a single type.
+        ``coverage_90`` and ``coverage_90_deg100`` of ``scgen``; none where its prediction has no interval:
+        delta is not the shared one, is scaled, or comes from a single type.
 
     Raises
     ------
@@ -147,14 +147,20 @@ def coverage_rows(model: ScGen, split: Split, experiment: Experiment, context: s
         As in `control_of`.
     """
     how = experiment.predictions["scgen"]
-    if how.get("delta_method", "shared") != "shared":
+    if how.get("delta_method", "shared") != "shared" or how.get("scale", 1.0) != 1.0:
         return []
+    same: dict[str, Any] = {name: how[name] for name in ("restrict_arithmetic_to", "min_cells") if name in how}
     control = control_of(split.train, experiment, context)
     # the mean of samples is the mean of what is decoded
     mode: Mode = "change" if how.get("mode", "change") == "change" else "decode"
     try:
         interval = model.predict_interval(
-            experiment.ctrl_key, experiment.stim_key, adata_to_predict=control, mode=mode, level=LEVEL
+            experiment.ctrl_key,
+            experiment.stim_key,
+            adata_to_predict=control,
+            mode=mode,
+            level=LEVEL,
+            **same,
         )
     except InputError:
         return []
