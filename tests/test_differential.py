@@ -104,6 +104,8 @@ def test_what_cannot_be_tested_is_an_error(sides):
         differential_expression(control, stimulated[:0], GENES)
     with pytest.raises(InputError, match="the control cells have 24 genes, the names are 25"):
         differential_expression(control[:, 1:], stimulated, GENES)
+    with pytest.raises(InputError, match="there is no gene to test"):
+        differential_expression(control[:, :0], stimulated[:, :0], [])
 
 
 @pytest.mark.slow

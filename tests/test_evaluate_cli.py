@@ -102,11 +102,11 @@ def test_one_context_is_evaluated_and_said_in_words(folder, tmp_path, capsys):
     rows = read_scores(out / "scores.csv")
     assert {row[0] for row in rows} == {"type 3"}
     assert "conditional_vae" in {row[2] for row in rows}
-    for text in ("scGen", "mean shift", "conditional VAE", "One context says nothing about others"):
+    for text in ("scGen", "mean shift", "conditional VAE", "Fewer than 6 contexts"):
         assert text in said.out
     scores = {row[2]: row[4] for row in rows if row[3] == "r2_mean"}
     (sentence,) = [line for line in said.out.splitlines() if line.startswith("R² means: ")]
-    lost, won = sentence.partition("scGen wins against")[::2]
+    lost, won = sentence.partition("scGen is ahead of")[::2]
     for method, name in (("mean_shift", "mean shift"), ("no_change", "no change")):
         part = won if scores["scgen"] > scores[method] else lost
         assert f"{name} ({scores['scgen'] - scores[method]:+.3f}; " in part
@@ -194,3 +194,13 @@ def test_bad_calls_get_one_sentence(folder, evaluated, monkeypatch, capsys, file
     assert len([line for line in errors if line.startswith("vae-np: ")]) == 1
     assert not any(line.startswith("training on") for line in errors)  # found before the work
     assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before
+
+
+def test_names_with_line_breaks_stay_in_one_line(folder, tmp_path, capsys):
+    adata = anndata.read_h5ad(folder / "log.h5ad")
+    adata.obs["cell_type"] = adata.obs["cell_type"].astype(str).str.replace(" ", "\n")
+    adata.write_h5ad(tmp_path / "odd.h5ad")
+    words = [str(tmp_path / "odd.h5ad"), *WORDS, "--min-cells", "1000", "--out", str(tmp_path / "out")]
+    assert main(["evaluate", *map(str, words)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "there are type 1 (30 and 30)" in line

@@ -69,6 +69,9 @@ def test_what_has_no_silhouette_is_an_error(rng):
         silhouette(z, np.array(["a"] * 5))
     with pytest.raises(InputError, match="5 cells and 4 labels"):
         silhouette(z, np.array(list("abab")))
+    z[3, 1] = np.nan
+    with pytest.raises(InputError, match="z holds NaN or infinite values"):
+        silhouette(z, np.array(list("ababa")))
 
 
 def test_silhouette_is_scikit_learns(rng):

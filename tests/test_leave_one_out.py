@@ -70,6 +70,10 @@ def test_what_cannot_be_held_out_is_found_before_training(cells):
         find_contexts(cells, Experiment("condition", "cell_type", "control", "x"))
     with pytest.raises(InputError, match="no column 'x'"):
         find_contexts(cells, Experiment("condition", "x", "control", "stimulated"))
+    with pytest.raises(InputError, match="control and stimulated are both 'control'"):
+        find_contexts(cells, Experiment("condition", "cell_type", "control", "control"), 31)
+    with pytest.raises(InputError, match="only is 'type 1': give a list of contexts"):
+        find_contexts(cells, EXPERIMENT, only="type 1")
     alone = cells[(cells.obs["cell_type"] == "type 1").to_numpy()].copy()
     with pytest.raises(InputError, match="no cell type is left with 10 cells"):
         find_contexts(alone, EXPERIMENT, 20)
@@ -231,10 +235,34 @@ def test_the_interval_is_that_of_the_prediction(trained, monkeypatch, mode, aske
     assert values == [expected, expected]
 
 
-def test_without_an_interval_there_is_no_coverage(trained, cells):
+def test_the_interval_has_the_training_cells_of_the_prediction(trained):
     model, split = trained
-    other = Experiment(*NAMES, predictions={"scgen": {"delta_method": "pooled"}})
+    how = {"restrict_arithmetic_to": ["type 1", "type 3"], "min_cells": 5}
+    values = [
+        row.value
+        for row in coverage_rows(model, split, Experiment(*NAMES, predictions={"scgen": how}), "type 2", 0)
+    ]
+    ends = model.predict_interval("control", "stimulated", "type 2", **how)
+    true = split.held_out.X.toarray().mean(axis=0)
+    expected = ((ends["low"] <= true) & (true <= ends["high"])).mean()
+    assert values == [expected, expected]
+
+
+def test_an_experiment_without_scgen_or_with_a_seed_is_an_error():
+    with pytest.raises(InputError, match="one must be called 'scgen'"):
+        Experiment(*NAMES, predictions={"mine": {}})
+    with pytest.raises(InputError, match="model names a seed"):
+        Experiment(*NAMES, model={"seed": 1})
+
+
+@pytest.mark.parametrize("how", [{"delta_method": "pooled"}, {"scale": 0.5}, {"scale": "measured"}])
+def test_a_prediction_without_an_interval_has_no_coverage(trained, how):
+    model, split = trained
+    other = Experiment(*NAMES, predictions={"scgen": how})
     assert coverage_rows(model, split, other, "type 2", 0) == []
+
+
+def test_from_one_type_there_is_no_coverage(cells):
     two = cells[cells.obs["cell_type"].isin(["type 1", "type 2"]).to_numpy()].copy()
     (done,) = leave_one_out(two, EXPERIMENT, ["type 2"])  # delta from one type has no spread over types
     assert {row.method for row in done.rows} >= {"scgen", "mean_shift"}

@@ -92,24 +92,24 @@ def test_numbers_have_three_digits(value, metric, text):
 
 
 PAIRS = [
-    Paired("r2_mean", "no_change", 0.42, 0.4, 0.5, 3, 3),
-    Paired("r2_mean", "mean_shift", -0.02, -0.03, -0.01, 0, 3),
-    Paired("r2_mean", "conditional_vae", -0.2, -0.3, -0.1, 0, 3),
-    Paired("r2_mean", "regression", 0.01, -0.01, 0.02, 2, 3),
-    Paired("mse", "no_change", -0.25, -0.5, -0.125, 3, 3),
-    Paired("mse", "pca_shift", 0.25, 0.125, 0.5, 0, 3),
-    Paired("mse_unclipped", "pca_shift", 0.25, 0.125, 0.5, 0, 3),
+    Paired("r2_mean", "no_change", 0.42, 0.4, 0.5, 6, 6),
+    Paired("r2_mean", "mean_shift", -0.02, -0.03, -0.01, 0, 6),
+    Paired("r2_mean", "conditional_vae", -0.2, -0.3, -0.1, 0, 6),
+    Paired("r2_mean", "regression", 0.01, -0.01, 0.02, 4, 6),
+    Paired("mse", "no_change", -0.25, -0.5, -0.125, 6, 6),
+    Paired("mse", "pca_shift", 0.25, 0.125, 0.5, 0, 6),
+    Paired("mse_unclipped", "pca_shift", 0.25, 0.125, 0.5, 0, 6),
 ]
 
 
 def test_differences_are_arranged_by_method_and_metric():
     assert pairs_table(PAIRS) == [
         ["method", "R² means", "MSE"],
-        ["mean shift", "-0.020\n(-0.030 to -0.010)\n0 of 3", "–"],
-        ["regression", "+0.010\n(-0.010 to +0.020)\n2 of 3", "–"],
-        ["PCA + shift", "–", "+0.250\n(+0.125 to +0.500)\n0 of 3"],
-        ["no change", "+0.420\n(+0.400 to +0.500)\n3 of 3", "-0.250\n(-0.500 to -0.125)\n3 of 3"],
-        ["conditional VAE", "-0.200\n(-0.300 to -0.100)\n0 of 3", "–"],
+        ["mean shift", "-0.020\n(-0.030 to -0.010)\n0 of 6", "–"],
+        ["regression", "+0.010\n(-0.010 to +0.020)\n4 of 6", "–"],
+        ["PCA + shift", "–", "+0.250\n(+0.125 to +0.500)\n0 of 6"],
+        ["no change", "+0.420\n(+0.400 to +0.500)\n6 of 6", "-0.250\n(-0.500 to -0.125)\n6 of 6"],
+        ["conditional VAE", "-0.200\n(-0.300 to -0.100)\n0 of 6", "–"],
     ]
     alone = Paired("r2_mean", "no_change", 0.42, None, None, 1, 1)
     assert pairs_table([alone])[1] == ["no change", "+0.420\n1 of 1"]
@@ -119,17 +119,22 @@ def test_sentences_say_who_wins():
     meaning, r2, mse = verdicts(PAIRS)
     assert "the 95 % interval of the difference holds 0" in meaning
     assert r2 == (
-        "R² means: a trivial baseline wins: mean shift (-0.020; 0/3); another model wins: conditional VAE "
-        "(-0.200; 0/3); scGen wins against: no change (+0.420; 3/3); too close to call: regression "
-        "(+0.010; 2/3)."
+        "R² means: a trivial baseline wins: mean shift (-0.020; 0/6); another model wins: conditional VAE "
+        "(-0.200; 0/6); scGen wins against: no change (+0.420; 6/6); too close to call: regression "
+        "(+0.010; 4/6)."
     )
     assert mse == (
-        "MSE (smaller is better): a trivial baseline wins: PCA + shift (+0.250; 0/3); scGen wins against: "
-        "no change (-0.250; 3/3)."
+        "MSE (smaller is better): a trivial baseline wins: PCA + shift (+0.250; 0/6); scGen wins against: "
+        "no change (-0.250; 6/6)."
     )
     meaning, one = verdicts([Paired("mse", "no_change", 0.5, None, None, 0, 1)])
-    assert "One context says nothing about others" in meaning
-    assert "a trivial baseline wins: no change (+0.500; 0/1)" in one
+    assert "Fewer than 6 contexts: who is ahead here may not be elsewhere" in meaning
+    assert "a trivial baseline is ahead: no change (+0.500; 0/1)" in one
+    few = [pair._replace(n_contexts=5) for pair in PAIRS[:4]]  # an interval of so few is too narrow to trust
+    assert verdicts(few)[1] == (
+        "R² means: a trivial baseline is ahead: mean shift (-0.020; 0/5); another model is ahead: "
+        "conditional VAE (-0.200; 0/5); scGen is ahead of: no change (+0.420; 6/5), regression (+0.010; 4/5)."
+    )
     assert verdicts([]) == []
 
 

@@ -501,7 +501,7 @@ def test_an_untrained_model_says_so(train, tmp_path):
         ({"min_cells": 0}, "min_cells is 0"),
         ({"min_cells": "3"}, "min_cells is '3': give a whole number"),
         ({"seed": -1}, "seed is -1: give at least 0"),
-        ({"restrict_arithmetic_to": 5}, "restrict_arithmetic_to is 5: give names"),
+        ({"restrict_arithmetic_to": 5}, "restrict_arithmetic_to gives 5 for 'cell_type': give names"),
         ({"min_cells": 1000}, "no cell type is left with 1000 cells"),
         ({"restrict_arithmetic_to": "type 9"}, "cell type 'type 9' does not exist"),
         (

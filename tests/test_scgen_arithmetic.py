@@ -77,7 +77,9 @@ def test_delta_can_be_restricted_to_any_context_that_fit_was_told_of(model, trai
     [
         ({"patient": ["d1"]}, "the column 'patient': this model knows 'cell_type', 'donor'"),
         ({"donor": ["d3"]}, "donor 'd3' does not exist: the names are 'd1', 'd2'"),
-        ({"donor": 3}, "restrict_arithmetic_to is 3: give names"),
+        ({"donor": 3}, "restrict_arithmetic_to gives 3 for 'donor': give names, or None for all"),
+        ({"donor": []}, "gives .* for 'donor': give names"),
+        (b"type 1", "gives b'type 1' for 'cell_type'"),
     ],
 )
 def test_a_wrong_context_is_named(model, restriction, message):
@@ -88,8 +90,9 @@ def test_a_wrong_context_is_named(model, restriction, message):
 def test_context_keys_are_columns_of_obs(train):
     with pytest.raises(InputError, match="obs has no column 'patient'"):
         ScGen(**AFFINE).fit(train, **KEYS, context_keys=["patient"])
-    with pytest.raises(InputError, match="context_keys is 'donor': give a list"):
-        ScGen(**AFFINE).fit(train, **KEYS, context_keys="donor")
+    for keys in ("donor", None, 5):
+        with pytest.raises(InputError, match=r"context_keys is .*: give a list"):
+            ScGen(**AFFINE).fit(train, **KEYS, context_keys=keys)
 
 
 def test_any_column_can_be_the_context(train):
@@ -132,6 +135,10 @@ def test_predict_all_takes_names_and_the_arguments_of_predict(model):
     assert list(deltas) == ["stimulated"]
     with pytest.raises(InputError, match="no cell type is left with 10 cells in both 'control' and 'rare'"):
         model.predict_all(stim_keys=["rare"], celltype_to_predict=TARGET)
+    again, _ = model.predict_all("control", ["stimulated", "stimulated"], TARGET, mode="decode", clip=False)
+    assert again.n_obs == one.n_obs
+    with pytest.raises(InputError, match="stim_keys is 5: give a list of conditions"):
+        model.predict_all(stim_keys=5, celltype_to_predict=TARGET)
     with pytest.raises(InputError, match="condition 'heat' does not exist"):
         model.predict_all(stim_keys=["heat"], celltype_to_predict=TARGET)
     with pytest.raises(InputError, match="no condition can be predicted from 'control'"):
@@ -165,7 +172,8 @@ def test_both_routes_of_the_two_factors_have_one_latent_mean(model):
     ("arguments", "message"),
     [
         (("control", "stimulated", TARGET, TARGET), "source and target are both 'type 2'"),
-        (("control", "stimulated", TARGET, "type 9"), "cell_type 'type 9' does not exist"),
+        (("control", "stimulated", TARGET, "type 9"), "cell type 'type 9' does not exist"),
+        (("control", "control", TARGET, "type 1"), "control and stimulated are both 'control'"),
         (("heat", "stimulated", TARGET, "type 1"), "condition 'heat' does not exist"),
         (("control", "rare", TARGET, "type 1"), "'type 1' has 3 cells in condition 'rare': min_cells is 10"),
     ],
@@ -185,7 +193,7 @@ def test_scale_goes_part_of_the_way(model, train):
         part, scaled = model.predict(celltype_to_predict=TARGET, clip=False, scale=scale)
         np.testing.assert_allclose(scaled, scale * shift, rtol=1e-12)
         np.testing.assert_allclose(part.X, x + scale * (full.X - x), rtol=1e-6, atol=1e-9)
-    for scale in ("measure", float("nan"), None):
+    for scale in ("measure", float("nan"), None, 1e300, np.array([1.0, 2.0])):
         with pytest.raises(InputError, match="scale is"):
             model.predict(celltype_to_predict=TARGET, scale=scale)
 
@@ -328,6 +336,42 @@ def test_one_control_cell_has_no_spread(model, train):
 
 
 # ---------------------------------------------------------------------------- batches, other names
+
+
+def test_what_is_measured_keeps_to_the_context(model, train):
+    """Scale and errors come from the cells that delta comes from, not from those of other donors."""
+    restriction = {"donor": "d1"}
+    spoiled = train.copy()
+    of_d2 = rows(spoiled, donor="d2", condition="stimulated")
+    x = spoiled.X.toarray()
+    x[of_d2] = 0
+    spoiled.X = x
+    answers = []
+    for cells in (train, spoiled):
+        model._adata = cells
+        scaled, _ = model.predict(
+            celltype_to_predict=TARGET, restrict_arithmetic_to=restriction, scale="measured"
+        )
+        interval = model.predict_interval(celltype_to_predict=TARGET, restrict_arithmetic_to=restriction)
+        answers.append((scaled.uns["vae_np"]["scale"], interval["high"].to_numpy()))
+    model._adata = train
+    np.testing.assert_allclose(answers[0][0], answers[1][0], rtol=1e-12)
+    np.testing.assert_allclose(answers[0][1], answers[1][1], rtol=1e-12)
+    assert list(scaled.uns["vae_np"]["restrict_arithmetic_to"]["donor"]) == ["d1"]
+
+
+def test_labels_and_genes_need_an_anndata(model, train, tmp_path):
+    with pytest.raises(InputError, match="an AnnData is needed, got ndarray"):
+        model.batch_removal(train.X.toarray())
+    model.save(tmp_path / "model.npz")
+    with pytest.raises(InputError, match="an AnnData is needed, got str"):
+        ScGen.load(tmp_path / "model.npz", "cells.h5ad")
+    with pytest.raises(InputError, match=r"obs has no column \['condition'\]"):
+        ScGen(**AFFINE).fit(train, condition_key=["condition"], cell_type_key="cell_type")
+    twice = train.copy()
+    twice.obs = pd.concat([twice.obs, twice.obs[["donor"]]], axis=1)
+    with pytest.raises(InputError, match="obs column 'donor' stands more than once"):
+        ScGen(**AFFINE).fit(twice, **KEYS, context_keys=["donor"])
 
 
 def test_batch_removal_moves_expression_with_the_latent(model, train):

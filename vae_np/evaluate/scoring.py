@@ -149,7 +149,9 @@ def coverage_rows(model: ScGen, split: Split, experiment: Experiment, context: s
     how = experiment.predictions["scgen"]
     if how.get("delta_method", "shared") != "shared" or how.get("scale", 1.0) != 1.0:
         return []
-    same: dict[str, Any] = {name: how[name] for name in ("restrict_arithmetic_to", "min_cells") if name in how}
+    same: dict[str, Any] = {
+        name: how[name] for name in ("restrict_arithmetic_to", "min_cells") if name in how
+    }
     control = control_of(split.train, experiment, context)
     # the mean of samples is the mean of what is decoded
     mode: Mode = "change" if how.get("mode", "change") == "change" else "decode"

@@ -1,7 +1,8 @@
 """What a study found, in short: averages, differences to each other method, and who wins.
 
-A sentence names a winner only where the interval of the mean difference over contexts does not hold
-zero. One context has no interval: its winner is the better one there, and says nothing about others.
+A sentence names a winner only where there are six contexts or more and the interval of the mean difference
+over them does not hold zero. A bootstrap over fewer finds differences that are none: with two contexts, the
+interval is just their range. There it says who is ahead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,17 @@ from vae_np.evaluate.experiment import Experiment
 from vae_np.evaluate.held_out import Row
 from vae_np.evaluate.paired import Paired, smaller_is_better
 from vae_np.evaluate.tables import METRICS, averages, name_of, number, unique
+
+ENOUGH = 6  # contexts, for an interval over them
+OUTCOMES = (
+    "a trivial baseline wins",
+    "a trivial baseline is ahead",
+    "another model wins",
+    "another model is ahead",
+    "scGen wins against",
+    "scGen is ahead of",
+    "too close to call",
+)
 
 
 def summarize(
@@ -70,10 +82,10 @@ def verdicts(pairs: Sequence[Paired]) -> list[str]:
     if not metrics:
         return []
     meaning = "scGen minus the other method, mean over contexts; in how many of them scGen is better. "
-    if max(pair.n_contexts for pair in pairs) > 1:
-        meaning += "Too close to call: the 95 % interval of the difference holds 0."
+    if max(pair.n_contexts for pair in pairs) < ENOUGH:
+        meaning += f"Fewer than {ENOUGH} contexts: who is ahead here may not be elsewhere."
     else:
-        meaning += "One context says nothing about others."
+        meaning += "Too close to call: the 95 % interval of the difference holds 0."
     return [
         f"In parentheses: {meaning}",
         *(_verdict(metric, [pair for pair in pairs if pair.metric == metric]) for metric in metrics),
@@ -84,18 +96,19 @@ def _verdict(metric: str, pairs: Sequence[Paired]) -> str:
     groups: dict[str, list[str]] = {}
     for pair in pairs:
         gain = -pair.difference if smaller_is_better(metric) else pair.difference
-        sure = pair.low is None or pair.high is None or pair.low > 0 or pair.high < 0
+        few = pair.n_contexts < ENOUGH
+        sure = few or pair.low is None or pair.high is None or pair.low > 0 or pair.high < 0
         if gain == 0 or not sure:
             outcome = "too close to call"
         elif gain > 0:
-            outcome = "scGen wins against"
+            outcome = "scGen is ahead of" if few else "scGen wins against"
         else:
-            outcome = "a trivial baseline wins" if pair.method in BASELINES else "another model wins"
+            other = "a trivial baseline" if pair.method in BASELINES else "another model"
+            outcome = f"{other} {'is ahead' if few else 'wins'}"
         size = number(pair.difference, metric, "+")
         groups.setdefault(outcome, []).append(
             f"{name_of(pair.method)} ({size}; {pair.n_better}/{pair.n_contexts})"
         )
-    order = ("a trivial baseline wins", "another model wins", "scGen wins against", "too close to call")
-    parts = [f"{outcome}: {', '.join(groups[outcome])}" for outcome in order if outcome in groups]
+    parts = [f"{outcome}: {', '.join(groups[outcome])}" for outcome in OUTCOMES if outcome in groups]
     direction = " (smaller is better)" if smaller_is_better(metric) else ""
     return f"{METRICS[metric]}{direction}: {'; '.join(parts)}."

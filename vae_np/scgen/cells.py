@@ -33,9 +33,13 @@ def labels(adata: AnnData, key: str) -> np.ndarray:
     InputError
         If there is no such column, or a cell has no label.
     """
-    if key not in adata.obs:
+    if not isinstance(adata, AnnData):
+        raise InputError(f"an AnnData is needed, got {type(adata).__name__}: labels are columns of its obs")
+    if not isinstance(key, str) or key not in adata.obs:
         known = ", ".join(map(repr, adata.obs.columns)) or "none"
         raise InputError(f"obs has no column {key!r}: the columns are {known}")
+    if list(adata.obs.columns).count(key) > 1:
+        raise InputError(f"obs column {key!r} stands more than once: remove or rename the others")
     column = adata.obs[key]
     if missing := int(column.isna().sum()):
         raise InputError(f"obs column {key!r} is empty in {missing} cells: label or remove them")
@@ -64,8 +68,8 @@ def further_labels(adata: AnnData, keys: Sequence[str], but: tuple[str, str]) ->
     InputError
         As in `labels`, or if `keys` is one string.
     """
-    if isinstance(keys, str):
-        raise InputError(f"context_keys is {keys!r}: give a list of columns of obs, [{keys!r}]")
+    if isinstance(keys, str) or not isinstance(keys, Sequence | np.ndarray):
+        raise InputError(f"context_keys is {keys!r}: give a list of columns of obs")
     return {key: labels(adata, key) for key in keys if key not in but}
 
 
@@ -121,6 +125,8 @@ def match_genes(adata: AnnData, genes: list[str]) -> np.ndarray:
     InputError
         If a gene is missing (the message lists the first ones) or a name stands twice.
     """
+    if not isinstance(adata, AnnData):
+        raise InputError(f"an AnnData is needed, got {type(adata).__name__}: its var_names are matched")
     require_unique_genes(adata)
     columns = adata.var_names.get_indexer(genes)
     missing = [gene for gene, column in zip(genes, columns, strict=True) if column < 0]

@@ -85,6 +85,9 @@ def interval_from_errors(
 
     mean +- t_{K-1} sqrt( (K^2 - 1)/K^3 sum_t e_t^2 + v/n )
 
+    The errors are taken from measured means and hold noise like v/n already, of the training types' size;
+    v/n is added for a type with few control cells, and makes the interval too wide by that much otherwise.
+
     Parameters
     ----------
     move, z, shift, level

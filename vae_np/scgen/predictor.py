@@ -56,6 +56,7 @@ class Task(NamedTuple):
     target: str | None
     reference: Reference
     only_types: list[str] | None
+    context: dict[str, list[str]]
     min_cells: int
 
     @property
@@ -173,6 +174,7 @@ class ScGen(CellVae):
             "mode": mode,
             "clip": clip,
             "min_cells": task.min_cells,
+            "restrict_arithmetic_to": {column: np.array(names) for column, names in task.context.items()},
             "scale": factor,
             "seed": seed,
             "cell_types": np.array(list(counts)),
@@ -222,8 +224,11 @@ class ScGen(CellVae):
         given = stim_keys is not None
         if isinstance(stim_keys, str):
             stim_keys = [stim_keys]
+        if given and not isinstance(stim_keys, Sequence | np.ndarray):
+            raise InputError(f"stim_keys is {stim_keys!r}: give a list of conditions, or None for all")
         known = np.unique(self.fitted.reference.condition).tolist()
-        names = [str(name) for name in stim_keys or []] if given else [k for k in known if k != str(ctrl_key)]
+        others = [name for name in known if name != str(ctrl_key)]
+        names = list(dict.fromkeys(map(str, others if stim_keys is None else stim_keys)))
         parts, deltas, origins, left_out = [], {}, [], []
         for name in names:
             try:
@@ -304,7 +309,9 @@ class ScGen(CellVae):
         for name in (ctrl_key, stim_key):
             require_known(name, condition, "condition")
         for name in (target, source):
-            require_known(name, context, self.fitted.cell_type_key)
+            require_known(name, context, "cell type")
+        if ctrl_key == stim_key:
+            raise InputError(f"control and stimulated are both {ctrl_key!r}: name two conditions")
         if target == source:
             raise InputError(f"source and target are both {source!r}: name another context to start from")
         cells = self._cells_of(stim_key, source)
@@ -351,7 +358,7 @@ class ScGen(CellVae):
         Parameters
         ----------
         ctrl_key, stim_key, celltype_to_predict, adata_to_predict, restrict_arithmetic_to, min_cells, clip
-            As in `predict` with ``delta_method="shared"``.
+            As in `predict` with ``delta_method="shared"`` and ``scale=1``.
         mode
             ``"change"`` or ``"decode"``.
         level
@@ -427,7 +434,7 @@ class ScGen(CellVae):
         InputError
             If a name is unknown, or no type has enough cells.
         """
-        reference, only_types = self._restricted(restrict_arithmetic_to)
+        reference, only_types, _ = self._restricted(restrict_arithmetic_to)
         return deltas_by_type(
             reference,
             str(ctrl_key),
@@ -503,7 +510,7 @@ class ScGen(CellVae):
         min_cells: int,
     ) -> Task:
         """Check what is asked for; labels are compared as strings, numbers too."""
-        reference, only_types = self._restricted(restriction)
+        reference, only_types, context = self._restricted(restriction)
         ctrl_key, stim_key = str(ctrl_key), str(stim_key)
         for name in (ctrl_key, stim_key):
             require_known(name, reference.condition, "condition")
@@ -515,7 +522,7 @@ class ScGen(CellVae):
         else:
             target = str(celltype_to_predict)
             cells = self._cells_of(ctrl_key, target)
-        return Task(ctrl_key, stim_key, cells, target, reference, only_types, min_cells)
+        return Task(ctrl_key, stim_key, cells, target, reference, only_types, context, min_cells)
 
     def _mover(
         self, cells: AnnData | Matrix, mode: Mode, clip: bool, rng: np.random.Generator
@@ -563,8 +570,8 @@ class ScGen(CellVae):
 
     def _scale(self, scale: float | Literal["measured"], task: Task) -> float:
         """Factor on delta: as given, or what the training types need to reach their measured change."""
-        if scale != "measured":
-            return real_number("scale", scale, least=-1e6)
+        if not isinstance(scale, str) or scale != "measured":
+            return real_number("scale", scale, least=-1e6, below=1e6)
         names, deltas, _ = deltas_by_type(task.reference, **task.selection)
         measured, decoded = [], []
         for delta, (control, stimulated) in zip(deltas, self._measured(names, task), strict=True):
@@ -590,22 +597,28 @@ class ScGen(CellVae):
         cells = self._own_cells()
         x, condition = self._matrix(cells), labels(cells, self.fitted.condition_key)
         cell_type = labels(cells, self.fitted.cell_type_key)
+        allowed = np.ones(cells.n_obs, bool)
+        for key, chosen in task.context.items():
+            allowed &= np.isin(labels(cells, key), chosen)
         for name in names:
             control, stimulated = (
-                x[(condition == key) & (cell_type == name)] for key in (task.ctrl_key, task.stim_key)
+                x[allowed & (condition == key) & (cell_type == name)]
+                for key in (task.ctrl_key, task.stim_key)
             )
             if not control.shape[0] or not stimulated.shape[0]:
                 raise InputError(f"cell type {name!r} has no cells at hand: give the training cells to load")
             yield control, stimulated
 
-    def _restricted(self, restriction: Restriction) -> tuple[Reference, list[str] | None]:
-        """Training cells for the arithmetic, and the cell types among them; None is all."""
+    def _restricted(
+        self, restriction: Restriction
+    ) -> tuple[Reference, list[str] | None, dict[str, list[str]]]:
+        """Training cells for the arithmetic, the cell types among them (None is all), the other columns."""
         fitted = self.fitted
         if restriction is None:
-            return fitted.reference, None
+            return fitted.reference, None, {}
         if not isinstance(restriction, Mapping):
             restriction = {fitted.cell_type_key: restriction}
-        names = {str(column): _names(value) for column, value in restriction.items()}
+        names = {str(column): _names(str(column), value) for column, value in restriction.items()}
         known = [fitted.cell_type_key, *fitted.reference.context]
         if unknown := [column for column in names if column not in known]:
             raise InputError(
@@ -613,7 +626,7 @@ class ScGen(CellVae):
                 f"{', '.join(map(repr, known))}; name further ones as context_keys of fit"
             )
         only_types = names.pop(fitted.cell_type_key, None)
-        return fitted.reference.among(names), only_types
+        return fitted.reference.among(names), only_types, names
 
     def _only_type_of(self, cells: AnnData) -> str | None:
         """Name the cell type of some cells, if they are labeled and all of one type."""
@@ -642,9 +655,12 @@ class ScGen(CellVae):
             )
 
 
-def _names(value: str | Sequence[str]) -> list[str]:
+def _names(column: str, value: str | Sequence[str]) -> list[str]:
+    """Names that a column is restricted to."""
     if isinstance(value, str):
         return [value]
-    if not isinstance(value, Sequence | np.ndarray):
-        raise InputError(f"restrict_arithmetic_to is {value!r}: give names of cell types")
+    if isinstance(value, bytes) or not isinstance(value, Sequence | np.ndarray) or not len(value):
+        raise InputError(
+            f"restrict_arithmetic_to gives {value!r} for {column!r}: give names, or None for all"
+        )
     return [str(name) for name in value]
