@@ -444,6 +444,22 @@ def test_a_full_disk_ends_with_one_line_and_no_file(folder, model_file, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_kl_weight_is_the_models(folder, model_file, tmp_path, capsys):
+    out = tmp_path / "model.npz"
+    assert (
+        main(["train", str(folder / "log.h5ad"), *KEYS, *SHORT, "--kl-weight", "1", "--out", str(out)]) == 0
+    )
+    assert ScGen.load(out).settings.kl_weight == 1
+    assert ScGen.load(model_file[0]).settings.kl_weight == 2.5e-5
+    capsys.readouterr()
+    call = ["predict", str(folder / "log.h5ad"), "--model", str(out), *CONDITIONS, *TARGET]
+    assert main([*call, "--kl-weight", "1", "--out", str(tmp_path / "out.h5ad")]) == 2
+    assert "--kl-weight does not go with --model" in capsys.readouterr().err
+    call = ["train", str(folder / "log.h5ad"), *KEYS, *SHORT, "--kl-weight", "-1", "--out", str(out)]
+    assert main(call) == 2
+    assert "kl_weight is -1: give at least 0" in capsys.readouterr().err
+
+
 def test_threads_go_with_a_model_too(folder, model_file, tmp_path, monkeypatch):
     asked, limits = [], autoencoder.threads
     monkeypatch.setattr(autoencoder, "threads", lambda n: asked.append(n) or limits(n))

@@ -31,8 +31,8 @@ FILES = ("scores.csv", "summary.json", "report.html")
     show_default=True,
     help="Hold out the types with this many cells in both conditions.",
 )
-@options("layer", "normalize", "genes", "max_epochs", "batch_size", "seed", "seeds", "threads")
-@options("mode", "delta_method")
+@options("layer", "normalize", "genes", "max_epochs", "batch_size", "kl_weight")
+@options("seed", "seeds", "threads", "mode", "delta_method")
 @click.option("--conditional-vae", is_flag=True, help="Train and score a conditional VAE too.")
 @options("out_folder", "json")
 def evaluate(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes each option by its name

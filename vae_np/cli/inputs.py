@@ -35,7 +35,7 @@ def load_model(given: Options) -> "ScGen":
     from vae_np.data.expression import place
     from vae_np.scgen.predictor import ScGen
 
-    for name in ("genes", "max_epochs", "batch_size"):
+    for name in ("genes", "max_epochs", "batch_size", "kl_weight"):
         if given[name] is not None:
             raise click.UsageError(f"{flag(name)} does not go with --model, which is trained already")
     model = ScGen.load(given["model"])
@@ -61,6 +61,9 @@ def plan(given: Options) -> "Experiment":
     """Make the experiment that the options describe; one that is not given has its default."""
     from vae_np.evaluate.experiment import Experiment
 
+    model = {"n_threads": given["threads"]}
+    if given.get("kl_weight") is not None:
+        model["kl_weight"] = given["kl_weight"]
     return Experiment(
         condition_key=given["condition_key"],
         cell_type_key=given["cell_type_key"],
@@ -68,7 +71,7 @@ def plan(given: Options) -> "Experiment":
         stim_key=given.get("stimulated") or "",
         layer=given.get("layer"),
         n_genes=given.get("genes"),
-        model={"n_threads": given["threads"]},
+        model=model,
         training={name: given[name] for name in ("max_epochs", "batch_size") if given.get(name) is not None},
         predictions={
             "scgen": {name: given[name] for name in ("mode", "delta_method") if given.get(name) is not None}

@@ -32,6 +32,11 @@ KNOWN: dict[str, Callable] = {
     "seed": click.option(
         "--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of everything random.  [default: 0]"
     ),
+    "kl_weight": click.option(
+        "--kl-weight",
+        type=float,
+        help="Factor on the KL in training; 1 is the ELBO.  [default: 2.5e-5, as published]",
+    ),
     "threads": click.option(
         "--threads", type=click.IntRange(1), help="Threads to compute with.  [default: one a core]"
     ),

@@ -31,8 +31,8 @@ def require_predictable(cells: "AnnData", given: Options) -> None:
 @click.command(short_help="Predict the response of one cell type.")
 @click.argument("file", type=PATH)
 @options("condition_key", "control", "stimulated", "cell_type_key", "predict", "layer", "normalize")
-@options("genes", "max_epochs", "batch_size", "seed", "threads", "model", "mode", "no_clip")
-@options("delta_method", "out", "json")
+@options("genes", "max_epochs", "batch_size", "kl_weight", "seed", "threads", "model", "mode")
+@options("no_clip", "delta_method", "out", "json")
 def predict(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes each option by its name
     """Predict the control cells of one cell type in FILE (.h5ad) as if they had been stimulated.
 

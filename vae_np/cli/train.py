@@ -14,7 +14,7 @@ from vae_np.cli.output import remark, require_file
 @click.command(short_help="Train a model on a file.")
 @click.argument("file", type=PATH)
 @options("condition_key", "cell_type_key", "predict", "stimulated", "layer", "normalize", "genes")
-@options("max_epochs", "batch_size", "seed", "threads", "out", "json")
+@options("max_epochs", "batch_size", "kl_weight", "seed", "threads", "out", "json")
 def train(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes each option by its name
     """Train a model on FILE (.h5ad) and write it to one file.
 

@@ -5,8 +5,8 @@ The defaults are the published 2.x model and settings (theislab/scgen 2.1). What
 
 - early stopping watches the loss that is minimized, and the weights of the best epoch are kept; the
   published tool watches a loss with another KL weight and keeps the last weights;
-- weights start with variance 1/n_in and biases at 0, as in pertpy 1.4; scgen takes a third of the variance
-  and random biases, and predicts held-out types less well;
+- weights start with variance 1/n_in and biases at 0, as in pertpy 1.4; with a third of the variance and
+  random biases, as in scgen, predictions vary more from seed to seed;
 - log_var is bounded smoothly instead of adding 1e-4 to exp(log_var), so it cannot overflow;
 - a last batch of one cell joins the batch before; validation uses the mean latent, not a sample.
 """
