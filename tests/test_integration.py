@@ -74,7 +74,8 @@ def test_what_has_no_silhouette_is_an_error(rng):
         silhouette(z, np.array(list("ababa")))
 
 
-def test_silhouette_is_scikit_learns(rng):
+@pytest.mark.slow  # with scanpy, which brings it
+def test_silhouette_is_scikit_learns(rng, scanpy):
     metrics = pytest.importorskip("sklearn.metrics")
     z, label = rng.normal(size=(200, 8)), rng.choice(list("abcd"), 200)
     z[label == "a"] += 2

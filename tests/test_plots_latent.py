@@ -119,8 +119,8 @@ def test_umap_is_fitted_to_all_points_together(rng, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_real_umap_keeps_distant_groups_apart_and_repeats_itself(rng):
-    pytest.importorskip("umap", exc_type=ImportError)
+@pytest.mark.filterwarnings("ignore::ImportWarning")  # umap misses TensorFlow, which it does not need here
+def test_the_real_umap_keeps_distant_groups_apart_and_repeats_itself(rng, scanpy):  # which brings umap
     z = rng.normal(size=(40, 5))
     first, again = (
         points_of(embedding_plot({"a": z, "b": z + 100}, "umap", np.random.default_rng(3))) for _ in range(2)
