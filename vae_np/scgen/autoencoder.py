@@ -42,28 +42,7 @@ from vae_np.train.loop import fit
 class CellVae:
     """A VAE of cells that carry a condition and a cell type (or another context).
 
-    Parameters
-    ----------
-    n_hidden, n_latent, n_layers
-        Width of a hidden layer, number of latent dimensions, hidden layers in the encoder and in the
-        decoder; ``n_layers=0`` is the affine model, heads only.
-    dropout_rate
-        Probability of dropping a hidden unit in training.
-    kl_weight
-        Factor on the KL. 2.5e-5 is the published loss: their argument 5e-5 is halved inside.
-    variance
-        Variance of the Gaussian likelihood in the loss; see `residual_variance` for the measured one.
-    seed
-        Seed of everything random.
-    n_threads
-        Threads to compute with; None takes as many as NumPy would, one a core.
-    dtype
-        ``"float32"`` or ``"float64"``.
-
-    Raises
-    ------
-    InputError
-        If a setting is out of range.
+    The settings, and what is wrong with them, are described at `vae_np.ScGen`.
     """
 
     def __init__(
