@@ -69,6 +69,8 @@ def test_kang_3000_genes(real_data, target):
     assert_better_than_no_change(*result, target)
 
 
+@pytest.mark.filterwarnings("ignore:the cell types respond in different directions")  # effects are weak
+@pytest.mark.filterwarnings("ignore:.*conditions have too few cells for a delta")
 def test_many_conditions_on_log_values_with_empty_genes(real_data):
     """34 conditions, log-normalized input, genes without any count: everything stays finite."""
     adata = read_h5ad(real_data / "crispr_many_conditions.h5ad")
@@ -80,3 +82,8 @@ def test_many_conditions_on_log_values_with_empty_genes(real_data):
     predicted, delta = model.predict(*shared, adata_to_predict=adata[adata.obs["condition"] == "control"])
     assert np.isfinite(predicted.X).all()
     assert np.isfinite(delta).all()
+    some = adata[adata.obs["condition"] == "control"][:20]
+    everything, deltas = model.predict_all(adata_to_predict=some)
+    assert everything.n_obs == 20 * len(deltas)
+    assert np.isfinite(everything.X).all()
+    np.testing.assert_array_equal(deltas[shared[1]], delta)
