@@ -532,13 +532,12 @@ class ScGen(CellVae):
             raise InputError(f"mode {mode!r} is unknown: use 'change', 'decode' or 'sample'")
         x = self._matrix(cells)
         z = self.encode(x)
-        measured = dense_rows(x, slice(None), z.dtype)
-        decoded = self.decode(z) if mode == "change" else None
+        before = (dense_rows(x, slice(None), z.dtype), self.decode(z)) if mode == "change" else None
 
         def move(moved: np.ndarray) -> np.ndarray:
             predicted = self.decode(moved)
-            if decoded is not None:
-                predicted = decoded_change(measured, decoded, predicted)
+            if before is not None:
+                predicted = decoded_change(*before, predicted)
             elif mode == "sample":
                 noise = rng.standard_normal(predicted.shape).astype(predicted.dtype)
                 predicted = gaussian_sample(predicted, self.residual_variance, noise)
