@@ -10,6 +10,7 @@ from matplotlib.text import Text
 
 from vae_np import plots
 from vae_np.plots import palette
+from vae_np.plots.kl_terms import Terms
 
 LONG = "CD4 positive effector memory T cells of donor "
 ODD = ["$x_{1$", "_hidden", "a_b^c", "$$"]
@@ -51,12 +52,76 @@ def heatmap(n_methods, n_contexts, context="context "):
     return draw
 
 
+def frames(n_frames, names, n_cells=60, size=1.0):
+    def draw(rng):
+        means = size * rng.normal(size=(n_frames, n_cells, 2))
+        cell_types = [names[i % len(names)] for i in range(n_cells)]
+        return plots.training_frames_plot(means, cell_types, range(n_frames))
+
+    return draw
+
+
+def gradient_noise(names, dimensions=(1, 2, 5, 10, 20, 50), spread=1.0):
+    def draw(rng):
+        variances = {name: np.square(dimensions) for name in names}
+        draws = {name: spread * rng.standard_t(2, 500) for name in names}
+        return plots.gradient_noise_plot(draws, 0.5, dimensions, variances, variances)
+
+    return draw
+
+
 def intervals(n):
     def draw(rng):
         mean, true, control = rng.random((3, n))
         return plots.intervals_plot(
             mean, mean - 0.1, mean + 0.1, true, control, [f"{LONG}{i}" for i in range(n)]
         )
+
+    return draw
+
+
+def ellipses(n):
+    def draw(rng):
+        mean = rng.normal(size=(n, 2))
+        return plots.posterior_ellipses_plot(mean, [[1, -0.5], [-0.5, 1]], mean + 0.2, np.zeros((n, 2)))
+
+    return draw
+
+
+def composition(n, names, n_latent=6):
+    def draw(rng):
+        control = rng.normal(size=(n, n_latent))
+        cells = rng.integers(1, 999, size=(2, n))
+        return plots.composition_bias_plot(control, control + rng.random(n_latent), *cells, names[:n])
+
+    return draw
+
+
+def traversal(n, n_named, name="g"):
+    def draw(rng):
+        expression = np.cumsum(rng.normal(size=(11, n)), axis=0)
+        genes = [f"{name}{i}" for i in range(n)]
+        return plots.latent_traversal_plot(np.linspace(0, 1, 11), expression, genes, n_named)
+
+    return draw
+
+
+def posterior_gap(names, scale=1.0):
+    def draw(rng):
+        z, n = np.linspace(-3, 3, 50), len(names)
+        q = {name: rng.random(50) for name in names}
+        return plots.posterior_gap_plot(
+            z, rng.random(50), rng.random(50), q, -scale, -scale * (1 + np.arange(n)), scale * np.arange(n)
+        )
+
+    return draw
+
+
+def kl_terms(names, n=50):
+    def draw(rng):
+        at = np.linspace(-4, 2, n)
+        terms = Terms(at, dict.fromkeys(names, at**2), dict.fromkeys(names, 2 * at))
+        return plots.kl_terms_plot(terms, terms)
 
     return draw
 
@@ -99,8 +164,30 @@ FIGURES = {
     "pca-wide": lambda rng: plots.embedding_plot(
         {"W" * 38 + str(i): rng.normal(size=(9, 5)) for i in range(5)}
     ),
+    "frames": frames(5, ODD),
+    "frames-one": frames(1, ["$"], n_cells=1),
+    "frames-12-long": frames(12, NUMBERED, size=1e4),
+    "gradient-noise": gradient_noise(["pathwise", "score function", "$x_{1$"]),
+    "gradient-noise-one": gradient_noise(["_"], dimensions=[3], spread=0.0),
+    "gradient-noise-long": gradient_noise(NUMBERED[:5], dimensions=range(1, 9), spread=1e6),
+    "adam-bias": lambda rng: plots.adam_bias_plot(*rng.random((6, 3000)), mean=0.5, mean_square=1),
+    "adam-bias-two": lambda rng: plots.adam_bias_plot(*-rng.random((6, 2)) * 1e-9, mean=0, mean_square=0),
     "intervals": intervals(30),
     "intervals-one": intervals(1),
+    "posterior-gap": posterior_gap(ODD),
+    "posterior-gap-20-long": posterior_gap(NUMBERED, 1e6),
+    "posterior-gap-one": posterior_gap(["$"], 0.0),
+    "kl-terms": kl_terms(ODD),
+    "kl-terms-20-long": kl_terms(NUMBERED),
+    "kl-terms-one": kl_terms(["$"], 1),
+    "ellipses": ellipses(5),
+    "ellipses-one": ellipses(1),
+    "composition": composition(4, ODD),
+    "composition-20": composition(20, NUMBERED),
+    "composition-one": composition(1, ["$"], n_latent=1),
+    "traversal": traversal(200, 8),
+    "traversal-30-long": traversal(60, 30, LONG),
+    "traversal-flat": lambda rng: plots.latent_traversal_plot([0, 1], np.zeros((2, 4)), ODD),
 }
 
 
@@ -162,6 +249,11 @@ def test_the_legend_covers_no_data(rng):
         "violins",
         "history",
         "intervals",
+        "posterior-gap",
+        "kl-terms",
+        "ellipses",
+        "composition-20",
+        "traversal",
     ):
         figure = FIGURES[name](rng)
         drawn_texts(figure)
