@@ -2,7 +2,11 @@
 
 import importlib
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -54,6 +58,46 @@ def scanpy():
     if IN_CI:
         return importlib.import_module("scanpy")
     return pytest.importorskip("scanpy")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, where Playwright and the browser are installed; required in CI."""
+    if IN_CI:
+        playwright = importlib.import_module("playwright.sync_api")
+    else:
+        playwright = pytest.importorskip("playwright.sync_api")
+    executable = shutil.which("chromium")
+    if executable is None:
+        reason = "no chromium: install the browser's package"
+        if IN_CI:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+class Book(NamedTuple):
+    """The built book, and what the command said meanwhile."""
+
+    folder: Path
+    said: str
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory):
+    """Build the book once, notebooks executed; needs the packages of the extra docs, required in CI."""
+    if not IN_CI:
+        pytest.importorskip("myst_nb")
+    folder = tmp_path_factory.mktemp("book") / "site"
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    environment = {"VAE_NP_DATA": str(default)} | os.environ if default.is_dir() else os.environ
+    command = [sys.executable, "-m", "vae_np", "book", "--out", str(folder)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 0, result.stderr
+    return Book(folder, result.stderr)
 
 
 TEETH: dict[str, list[int]] = {}

@@ -4,23 +4,16 @@ A page shows the code of its functions and the figures of its checks. Both stand
 that it reads well anywhere, and `test_pages.py` fails when they are not what the code says.
 """
 
-import ast
-import inspect
 import re
-import textwrap
 from pathlib import Path
 
+from vae_np.book.marks import CODE, FIGURES, REFUTED, shown
 from vae_np.verify.equations import EQUATIONS
 from vae_np.verify.run import function_of, quoted, verify
 from vae_np.verify.where import derivations
 
 EDITIONS = {"en": derivations(), "ja": derivations() / "ja"}
 TABLE = {equation.label: equation for equation in EQUATIONS}
-CODE = re.compile(r"\{code ([a-z0-9-]+)\}|<!-- code ([a-z0-9-]+) -->\n```python\n.*?\n```", re.DOTALL)
-FIGURES = re.compile(r"\{figures ([a-z0-9-]+)\}|^> `([a-z0-9-]+)`: .*$", re.MULTILINE)
-REFUTED = re.compile(
-    r"\{refuted ([a-z0-9-]+)\}|^> `([a-z0-9-]+)` refutes: .*$(?:\n> `\2` refutes: .*$)*", re.MULTILINE
-)
 QUOTED = re.compile(
     r"^> `([a-z0-9-]+)`: (\d+) judges?; closest: (.+); error (\S+), bound (\S+)$", re.MULTILINE
 )
@@ -29,21 +22,18 @@ REFUTATION = re.compile(r"^> `([a-z0-9-]+)` refutes: (.+); error (\S+), bound (\
 
 def code(label: str) -> str:
     """The source of the function that computes an equation, without its docstring and decorator."""
-    function = function_of(TABLE[label])
-    source = textwrap.dedent(inspect.getsource(function))
-    lines, tree = source.splitlines(), ast.parse(source).body[0]
-    docstring = tree.body[0]
-    del lines[docstring.lineno - 1 : docstring.end_lineno]
-    del lines[: tree.lineno - 1]
-    return "\n".join([f"<!-- code {label} -->", "```python", *lines, "```"])
+    return "\n".join([f"<!-- code {label} -->", "```python", shown(function_of(TABLE[label])).text, "```"])
 
 
 def figures(label: str) -> str:
     """How many judges decide an equation, and the one that came closest to its bound."""
     verdicts = verify(TABLE[label]).verdicts
-    shown = quoted(verdicts)
+    closest = quoted(verdicts)
     judges = f"{len(verdicts)} judge{'s' if len(verdicts) > 1 else ''}"
-    return f"> `{label}`: {judges}; closest: {shown.judge}; error {shown.error:.1e}, bound {shown.bound:.1e}"
+    return (
+        f"> `{label}`: {judges}; closest: {closest.judge}; "
+        f"error {closest.error:.1e}, bound {closest.bound:.1e}"
+    )
 
 
 def refuted(label: str) -> str:

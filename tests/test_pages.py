@@ -6,9 +6,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from pages import CODE, EDITIONS, QUOTED, REFUTATION, TABLE, code, pages
+from pages import EDITIONS, QUOTED, REFUTATION, TABLE, code, pages
 
 import vae_np
+from vae_np.book.marks import CODE
 from vae_np.verify.equations import EQUATIONS
 from vae_np.verify.run import closeness, function_of, quoted, sympy_is_installed, verify
 from vae_np.verify.where import where

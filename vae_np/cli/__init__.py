@@ -15,6 +15,7 @@ import click
 
 from vae_np import __version__
 from vae_np.cli.bench import bench
+from vae_np.cli.book import book
 from vae_np.cli.demo import demo
 from vae_np.cli.evaluate import evaluate
 from vae_np.cli.output import remark
@@ -30,7 +31,7 @@ def program() -> None:
     """Variational autoencoder and scGen in NumPy: predict how a cell type responds to a stimulus."""
 
 
-for command in (bench, check, demo, equations, evaluate, exercise, predict, train, where):
+for command in (bench, book, check, demo, equations, evaluate, exercise, predict, train, where):
     program.add_command(command)
 
 

@@ -1,0 +1,154 @@
+"""Build the book: verify the equations, run the notebooks, draw, and let Sphinx write both editions."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+
+from vae_np.data.writing import require_writable
+from vae_np.errors import InputError
+
+NEEDED = (
+    "furo",
+    "myst_nb",
+    "nbclient",
+    "ipykernel",
+    "numpydoc",
+    "sphinx",
+    "sphinx_copybutton",
+    "sphinx-mathjax-offline",
+)
+MARK = ".vae-np-book"  # lies in the folder of every book: only such a folder is replaced
+
+
+def require_tools() -> None:
+    """Make sure that what the book is built with is installed.
+
+    Raises
+    ------
+    InputError
+        If a package is missing.
+    """
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise InputError(f"the book needs {', '.join(missing)}: pip install 'vae_np[docs]'")
+
+
+def is_book(folder: Path) -> bool:
+    """Whether a folder holds a finished book."""
+    return (folder / MARK).is_file()
+
+
+def require_place(out: Path) -> Path:
+    """Make sure that a folder is free for a book, or holds one already.
+
+    Parameters
+    ----------
+    out
+        The folder to be.
+
+    Returns
+    -------
+    Path
+        The same with links resolved.
+
+    Raises
+    ------
+    InputError
+        If it is a file, or holds something else than a book, or cannot be made.
+    """
+    if out.is_dir():
+        if any(out.iterdir()) and not is_book(out):
+            raise InputError(
+                f"output folder {out} holds something that is no book: give an empty or a new folder"
+            )
+        require_writable(out.resolve() / MARK)
+        return out.resolve()
+    if out.exists():
+        raise InputError(f"output {out} is a file: give a folder")
+    return require_writable(out)
+
+
+def run_sphinx(sources: Path, out: Path, language: str) -> None:
+    """Let Sphinx write one edition; any warning is an error.
+
+    Parameters
+    ----------
+    sources, out
+        Its folders.
+    language
+        Of the edition.
+
+    Raises
+    ------
+    InputError
+        If it warns or fails, with what it says first.
+    """
+    configuration = Path(__file__).parent
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going"]
+    command += ["-c", str(configuration), "-d", str(sources / ".doctrees"), "-D", f"language={language}"]
+    result = subprocess.run([*command, str(sources), str(out)], capture_output=True, text=True, check=False)
+    if result.returncode:
+        said = [line for line in result.stderr.splitlines() if line.strip()]
+        raise InputError(f"Sphinx could not build the {language} edition: {' | '.join(said[:60])}")
+
+
+def build(out: Path, execute: bool = True, say: Callable[[str], None] = print) -> None:
+    """Build the book, both editions.
+
+    Parameters
+    ----------
+    out
+        Folder of the site; a book that is there stays as it is until the new one is complete.
+    execute
+        Whether the notebooks are run; otherwise they are shown without outputs.
+    say
+        Told of what was done.
+
+    Raises
+    ------
+    InputError
+        If a tool is missing, the folder is taken, a notebook fails, or Sphinx warns.
+    """
+    out = require_place(out)
+    require_tools()
+    from vae_np.book.decoder import decoder_script
+    from vae_np.book.notebooks import execute_all, notebooks
+    from vae_np.book.places import LANGUAGES
+    from vae_np.book.sources import Made, draw_all, write_sources
+    from vae_np.verify.run import verify_all
+
+    with tempfile.TemporaryDirectory(prefix=".vae-np-book-", dir=out.parent) as name:
+        folder = Path(name)
+        start = time.perf_counter()
+        reports = {report.label: report for report in verify_all()}
+        seconds = time.perf_counter() - start
+        say(f"{len(reports)} equations verified: {seconds:.0f} s")
+        drawings = folder / "drawings"
+        drawings.mkdir()
+        draw_all(drawings)
+        say("figures drawn")
+        shown = notebooks()
+        if execute:
+            (folder / "notebooks").mkdir()
+            execute_all(shown, folder / "notebooks", say)
+            shown = sorted((folder / "notebooks").glob("*.ipynb"))
+        made = Made(reports, seconds, shown, drawings, decoder_script())
+
+        sources = {language: folder / f"sources-{language}" for language in LANGUAGES}
+        for path in sources.values():
+            path.mkdir()
+        write_sources(sources, made)
+        site = folder / "site"
+        with ThreadPoolExecutor(len(LANGUAGES)) as pool:
+            list(pool.map(run_sphinx, sources.values(), (site, folder / "ja"), sources))
+        (folder / "ja").rename(site / "ja")
+        (site / MARK).touch()
+        if out.exists():
+            out.rename(folder / "old")
+        os.replace(site, out)

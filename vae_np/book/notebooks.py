@@ -1,0 +1,87 @@
+"""Run the notebooks, so that the book shows what they print and draw today."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from vae_np.errors import InputError
+from vae_np.verify.where import CHECKOUT, PACKAGE
+
+LONGEST = 300  # seconds for one cell on a slow machine; a notebook takes less than 60
+
+
+def notebooks() -> list[Path]:
+    """List the notebooks: the originals in a checkout, the copies in an installed package."""
+    originals = CHECKOUT / "notebooks"
+    folder = originals if originals.is_dir() else PACKAGE / "notebooks"
+    return sorted(folder.glob("*.ipynb"))
+
+
+def executed(path: Path) -> nbformat.NotebookNode:
+    """Run a notebook from its first cell to its last in a fresh process.
+
+    Parameters
+    ----------
+    path
+        The notebook; the file stays as it is.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        With outputs.
+
+    Raises
+    ------
+    InputError
+        If a cell fails or writes to stderr; a notebook of the project does neither.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=LONGEST,
+        kernel_name="python3",
+        extra_arguments=["--Application.log_level=ERROR"],  # its remarks on sockets are nobody's concern
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise InputError(f"notebook {path.name} fails: {error.ename}: {error.evalue}") from error
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream" and output.name == "stderr":
+                raise InputError(f"notebook {path.name} writes to stderr: {' '.join(output.text.split())}")
+    return notebook
+
+
+def execute_all(paths: Sequence[Path], folder: Path, say: Callable[[str], None]) -> None:
+    """Run notebooks, one a core at a time, and write them with their outputs.
+
+    Parameters
+    ----------
+    paths
+        The notebooks.
+    folder
+        Where the executed ones are written, under the same names.
+    say
+        Told of each one that is done.
+
+    Raises
+    ------
+    InputError
+        As in `executed`.
+    """
+
+    def run(path: Path) -> None:
+        start = time.perf_counter()
+        nbformat.write(executed(path), folder / path.name)
+        say(f"notebook {path.name}: {time.perf_counter() - start:.0f} s")
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(run, paths))

@@ -1,0 +1,126 @@
+"""What the judges found, as HTML: one line beneath an equation, all judges when it is opened."""
+
+from collections.abc import Mapping
+from html import escape
+
+from vae_np.book.places import code_link, up
+from vae_np.verify.record import Report
+from vae_np.verify.run import quoted
+from vae_np.verify.table import details
+from vae_np.verify.where import where
+
+WORDS = {
+    "en": {
+        "right": "right",
+        "wrong": "WRONG",
+        "judges": "{} judges",
+        "judge": "1 judge",
+        "closest": "closest to its bound: {}; error {:.1e}, bound {:.1e}",
+        "function": "function",
+        "record": "judges",
+        "test": "test",
+        "exercise": "exercise",
+        "interactive": "See: move it yourself",
+        "notebooks": "Do: the notebook",
+        "exercises": "Try: the exercise",
+    },
+    "ja": {
+        "right": "正しい",
+        "wrong": "誤り",
+        "judges": "判定 {} 件",
+        "judge": "判定 1 件",
+        "closest": "上限に最も近い判定：{}；誤差 {:.1e}、上限 {:.1e}",
+        "function": "関数",
+        "record": "判定",
+        "test": "テスト",
+        "exercise": "演習",
+        "interactive": "見る：動かしてみる",
+        "notebooks": "する：ノートブック（英語）",
+        "exercises": "試す：演習（英語）",
+    },
+}
+
+
+def raw(html: str) -> str:
+    """Markdown that puts HTML on the page as it is."""
+    return f"```{{raw}} html\n{html}\n```"
+
+
+def verdict(report: Report, language: str) -> str:
+    """Say in one line what was found, with a row for each judge beneath it.
+
+    Parameters
+    ----------
+    report
+        Of one equation.
+    language
+        Of the page; the judges' names are English.
+
+    Returns
+    -------
+    str
+        A `details` element.
+    """
+    words, closest = WORDS[language], quoted(report.verdicts)
+    n = len(report.verdicts)
+    decision = "right" if report.ok else "wrong"
+    judges = words["judge"] if n == 1 else words["judges"].format(n)
+    quote = words["closest"].format(escape(closest.judge), closest.error, closest.bound)
+    heading, rows = details(report)
+    cells = "".join(f"<th>{escape(name)}</th>" for name in heading)
+    lines = [f"<tr>{''.join(f'<td>{escape(value)}</td>' for value in row)}</tr>" for row in rows]
+    return "\n".join(
+        [
+            f'<details class="verdict {decision}"><summary><code>{report.label}</code> '
+            f"<strong>{words[decision]}</strong>: {judges}; {quote}</summary>",
+            f'<div class="table"><table><thead><tr>{cells}</tr></thead><tbody>',
+            *lines,
+            "</tbody></table></div></details>",
+        ]
+    )
+
+
+def links(report: Report, page: str, language: str, exercises: Mapping[str, str]) -> str:
+    """Lead from an equation to its function, its judges, its test and its exercise.
+
+    Parameters
+    ----------
+    report
+        Of one equation.
+    page
+        That the equation stands on.
+    language
+        Of the page.
+    exercises
+        Label -> chapter whose exercise asks for it.
+
+    Returns
+    -------
+    str
+        A paragraph of links.
+    """
+    words, places = WORDS[language], where(report.label)
+    decision = "right" if report.ok else "wrong"
+    found = [
+        f'<a class="label" href="#equation-{report.label}">{report.label}</a>',
+        f'<span class="{decision}">{words[decision]}</span>',
+    ]
+    for name, place in (("function", places.function), ("record", places.record), ("test", places.test)):
+        if place:
+            file, line = place.split("[")[0].rsplit(":", 1)
+            found.append(
+                f'<a class="{name}" href="{code_link(file, int(line), page, language)}">{words[name]}</a>'
+            )
+    if report.label in exercises:
+        address = f"{up(page, language)}exercises/{exercises[report.label]}.html"
+        found.append(f'<a class="exercise" href="{address}">{words["exercise"]}</a>')
+    return f'<p class="equation-links">{" · ".join(found)}</p>'
+
+
+def refutations(report: Report) -> str:
+    """List the wrong readings of an equation, each with the error that gives it away."""
+    return "\n".join(
+        f"> `{report.label}` refutes: {found.judge}; error {found.error:.1e}, bound {found.bound:.1e}"
+        for found in report.verdicts
+        if found.refutes
+    )

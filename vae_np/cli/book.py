@@ -1,0 +1,32 @@
+"""`vae-np book`: the derivations, the code, the verdicts and the notebooks as one site."""
+
+from pathlib import Path
+
+import click
+
+from vae_np.cli.options import PATH
+from vae_np.cli.output import remark
+
+
+@click.command(short_help="Build the book, and show it.")
+@click.option("--out", type=PATH, default=Path("vae-np-book"), show_default=True, help="Folder of the site.")
+@click.option("--serve", is_flag=True, help="Show the book on this machine; built first if it is not there.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="For --serve.")
+@click.option("--no-execute", is_flag=True, help="Show the notebooks without running them (saves minutes).")
+def book(out: Path, serve: bool, port: int, no_execute: bool) -> None:
+    """Build the book: each equation beside its code and the verdict of its checks, in English and Japanese.
+
+    Needs the packages of the extra `docs`; the site itself needs no network. With --serve a book that
+    is there already is shown as it is; build it anew without --serve.
+    """
+    from vae_np.book.build import build, is_book
+
+    if not (serve and is_book(out)):
+        build(out, execute=not no_execute, say=remark)
+        click.echo(f"written: {out / 'index.html'}")
+    if serve:
+        from vae_np.book.serve import HOST, server
+
+        with server(out, port) as site:
+            click.echo(f"http://{HOST}:{site.server_port}/ (stop with Ctrl-C)")
+            site.serve_forever()
