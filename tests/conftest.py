@@ -13,10 +13,17 @@ import pytest
 from labels import PROSE
 from threadpoolctl import threadpool_limits
 
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 IN_CI = os.environ.get("CI") == "true"
 
 # The tests' matrices are small: a second thread would only fight with whatever else the machine does.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for child processes
+
+
+def pytest_itemcollected(item):
+    """Leave tests that need a browser to the slow lane."""
+    if "browser" in item.fixturenames:
+        item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,8 +41,7 @@ def rng():
 @pytest.fixture(scope="session")
 def real_data():
     """Folder of the real data sets; absent on most machines, required in CI."""
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("VAE_NP_DATA", default))
+    folder = Path(os.environ.get("VAE_NP_DATA", DATA))
     if not folder.is_dir():
         reason = f"no real data: {folder} does not exist (set VAE_NP_DATA to the folder)"
         if IN_CI:
@@ -92,8 +98,7 @@ def book(tmp_path_factory):
     if not IN_CI:
         pytest.importorskip("myst_nb")
     folder = tmp_path_factory.mktemp("book") / "site"
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
-    environment = {"VAE_NP_DATA": str(default)} | os.environ if default.is_dir() else os.environ
+    environment = {"VAE_NP_DATA": str(DATA)} | os.environ if DATA.is_dir() else os.environ
     command = [sys.executable, "-m", "vae_np", "book", "--out", str(folder)]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 0, result.stderr

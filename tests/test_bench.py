@@ -16,6 +16,7 @@ from vae_np.cli import main
 from vae_np.data import log_normalize
 from vae_np.data.matrix import some_rows
 from vae_np.errors import InputError
+from vae_np.kernels.threads import usable_cores
 from vae_np.model import Params, Stats, gaussian, initialize
 from vae_np.train import AdamState
 from vae_np.train.batches import draw_masks, minibatches
@@ -178,12 +179,12 @@ TELL = (
 def test_a_child_has_a_fair_environment_and_its_cores_alone(monkeypatch):
     for name in children.SLOW_NUMPY:
         monkeypatch.setenv(name, "Haswell")
-    cores = children.usable_cores()
+    cores = usable_cores()
     told = children.run_child([sys.executable, "-c", TELL], 1, OMP_NUM_THREADS="1")
     assert told["env"].keys().isdisjoint({"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"})
     assert told["env"]["OMP_NUM_THREADS"] == "1"
     assert told["cores"] == 1
-    assert children.usable_cores() == cores
+    assert usable_cores() == cores
 
 
 @pytest.mark.parametrize(

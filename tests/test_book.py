@@ -12,8 +12,9 @@ import pytest
 from vae_np.book import build as building
 from vae_np.book.companions import COMPANIONS
 from vae_np.book.derivation import derivation_page
+from vae_np.book.links import follow_all
 from vae_np.book.marks import CODE, DRAWING, shown
-from vae_np.book.places import Edition, code_link, follow_all, page_of, up
+from vae_np.book.places import Edition, code_link, page_of, up
 from vae_np.book.serve import HOST, server
 from vae_np.book.verdicts import verdict
 from vae_np.cli import main
@@ -135,9 +136,7 @@ def test_an_equation_gets_its_links_its_listing_and_its_verdict(report):
             "> `kl-closed`: 1 judge; closest: an old one; error 1.0e+00, bound 1.0e+00",
         ]
     )
-    made = derivation_page(
-        page, "derivations/bound.md", "derivations/bound", EN, {"kl-closed": report}, {}, Path("drawings")
-    )
+    made = derivation_page(page, "derivations/bound.md", "derivations/bound", EN, {"kl-closed": report}, {})
     lines = shown(kl_standard_normal)
     assert f":lines: {lines.head[0]}-{lines.head[1]}\n" in made
     assert f":lines: {lines.body[0]}-{lines.body[1]}\n" in made
@@ -163,7 +162,7 @@ def test_every_drawing_on_a_page_has_its_function_and_both_editions_have_the_sam
 
 def test_what_goes_with_a_page_exists():
     notebooks = {f"notebooks/{path.stem}" for path in (CHECKOUT / "notebooks").glob("*.ipynb")}
-    folder = Path(building.__file__).parent / "interactive"
+    folder = Path(building.__file__).parent / "pages" / "en" / "interactive"
     interactive = {f"interactive/{path.stem}" for path in folder.glob("*.md")}
     named = {goal for goals in COMPANIONS.values() for goal in goals}
     assert named <= notebooks | interactive

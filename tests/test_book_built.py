@@ -7,7 +7,7 @@ from functools import cache
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
-from test_interactive import CHECKS
+from sliders import CHECKS
 
 from vae_np.book.marks import shown as shown_lines
 from vae_np.book.places import CHECKOUT
@@ -263,9 +263,7 @@ def test_a_small_screen_shows_the_page_without_sideways_scrolling(browser, site,
     page = context.new_page()
     open_page(page, f"{site}/{name}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    size = page.locator("article, .content").first.evaluate(
-        "e => parseFloat(getComputedStyle(e).fontSize)"
-    )
+    size = page.locator("article, .content").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
     assert size >= 13
     context.close()
 

@@ -75,6 +75,7 @@ def test_heavy_packages_are_known_where_they_belong(path):
             "math",
             "numba",
             "numpy",
+            "os",
             "scipy",
             "threadpoolctl",
             "threading",

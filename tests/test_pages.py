@@ -9,7 +9,7 @@ import pytest
 from pages import EDITIONS, QUOTED, REFUTATION, TABLE, code, pages
 
 import vae_np
-from vae_np.book.marks import CODE
+from vae_np.book.marks import CODE, DRAWING
 from vae_np.verify.equations import EQUATIONS
 from vae_np.verify.run import closeness, function_of, quoted, sympy_is_installed, verify
 from vae_np.verify.where import where
@@ -96,6 +96,13 @@ def test_the_code_on_a_page_is_the_code(page):
     assert set(shown) == expected
     for label, block in shown.items():
         assert block == code(label), f"{page.name}: renew it with `python tests/pages.py`"
+
+
+@pytest.mark.parametrize("page", ALL_PAGES)
+def test_captions_are_plain_text(page):
+    """They stand for the picture, too, where it is not seen, so they hold no TeX and no Markdown."""
+    for name, caption in DRAWING.findall(page.read_text("utf-8")):
+        assert not re.search(r"[$\\`*]|\]\(", caption), name
 
 
 @cache

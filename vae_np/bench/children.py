@@ -25,11 +25,6 @@ SLOW_NUMPY = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 PEERS = {name: Path(__file__).parent / "peers" / f"time_{name}.py" for name in ("pertpy", "scgen")}
 
 
-def usable_cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @contextmanager
 def on_cores(n: int) -> Iterator[None]:
     """Keep this thread and the processes it starts on so many cores inside a `with` block, where possible."""

@@ -6,10 +6,11 @@ from itertools import product
 from shutil import which
 from typing import Any
 
-from vae_np.bench.children import PEERS, our_rows, peer_rows, usable_cores
+from vae_np.bench.children import PEERS, our_rows, peer_rows
 from vae_np.bench.measure import Row
 from vae_np.bench.steps import NAMES, left_out
 from vae_np.errors import InputError
+from vae_np.kernels.threads import usable_cores
 
 ALWAYS = (7000, 32)
 HEADING = ["genes", "batch", "cores", "ms a step", "wall", "range", "CPU", "ratio"]

@@ -63,6 +63,10 @@ def require_place(out: Path) -> Path:
         If it is a file, or holds something else than a book, or cannot be made.
     """
     if out.is_dir():
+        if os.path.ismount(out) or out.samefile(Path.cwd()):
+            raise InputError(
+                f"output folder {out} cannot be replaced, since it is in use: give a new folder in it"
+            )
         if any(out.iterdir()) and not is_book(out):
             raise InputError(
                 f"output folder {out} holds something that is no book: give an empty or a new folder"
@@ -98,7 +102,19 @@ def run_sphinx(sources: Path, out: Path, language: str) -> None:
         raise InputError(f"Sphinx could not build the {language} edition: {' | '.join(said[:60])}")
 
 
-def build(out: Path, execute: bool = True, say: Callable[[str], None] = print) -> None:
+def put_in_place(site: Path, out: Path, old: Path) -> None:
+    """Rename a finished site to its place; the book that was there stays if that fails."""
+    if out.exists():
+        out.rename(old)
+    try:
+        site.rename(out)
+    except OSError:
+        if old.exists():
+            old.rename(out)
+        raise
+
+
+def build(out: Path, execute: bool = True, say: Callable[[str], None] = print) -> bool:
     """Build the book, both editions.
 
     Parameters
@@ -109,6 +125,11 @@ def build(out: Path, execute: bool = True, say: Callable[[str], None] = print) -
         Whether the notebooks are run; otherwise they are shown without outputs.
     say
         Told of what was done.
+
+    Returns
+    -------
+    bool
+        Whether every equation is right; the book shows a wrong one as wrong.
 
     Raises
     ------
@@ -122,13 +143,14 @@ def build(out: Path, execute: bool = True, say: Callable[[str], None] = print) -
     from vae_np.book.places import LANGUAGES
     from vae_np.book.sources import Made, draw_all, write_sources
     from vae_np.verify.run import verify_all
+    from vae_np.verify.table import summary
 
     with tempfile.TemporaryDirectory(prefix=".vae-np-book-", dir=out.parent) as name:
         folder = Path(name)
         start = time.perf_counter()
         reports = {report.label: report for report in verify_all()}
         seconds = time.perf_counter() - start
-        say(f"{len(reports)} equations verified: {seconds:.0f} s")
+        say(summary(list(reports.values()), seconds))
         drawings = folder / "drawings"
         drawings.mkdir()
         draw_all(drawings)
@@ -138,17 +160,20 @@ def build(out: Path, execute: bool = True, say: Callable[[str], None] = print) -
             (folder / "notebooks").mkdir()
             execute_all(shown, folder / "notebooks", say)
             shown = sorted((folder / "notebooks").glob("*.ipynb"))
-        made = Made(reports, seconds, shown, drawings, decoder_script())
+        made = Made(reports, shown, drawings, decoder_script())
 
         sources = {language: folder / f"sources-{language}" for language in LANGUAGES}
         for path in sources.values():
             path.mkdir()
         write_sources(sources, made)
         site = folder / "site"
+        sites = {"en": site, "ja": folder / "ja"}
         with ThreadPoolExecutor(len(LANGUAGES)) as pool:
-            list(pool.map(run_sphinx, sources.values(), (site, folder / "ja"), sources))
+            list(
+                pool.map(lambda language: run_sphinx(sources[language], sites[language], language), LANGUAGES)
+            )
         (folder / "ja").rename(site / "ja")
         (site / MARK).touch()
-        if out.exists():
-            out.rename(folder / "old")
-        os.replace(site, out)
+        (site / ".nojekyll").touch()  # else GitHub's pages leave out what begins with an underscore
+        put_in_place(site, out, folder / "old")
+    return all(report.ok for report in reports.values())

@@ -6,12 +6,13 @@ beside it; the quoted error becomes the verdict of this very build; drawings app
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from vae_np.book.companions import COMPANIONS
+from vae_np.book.links import follow_all
 from vae_np.book.marks import CODE, DRAWING, FIGURES, REFUTED, shown
-from vae_np.book.places import Edition, code_link, follow_all, root, up
-from vae_np.book.verdicts import WORDS, links, raw, refutations, verdict
+from vae_np.book.places import Edition, code_link, root, up
+from vae_np.book.verdicts import links, raw, refutations, verdict
+from vae_np.book.words import WORDS
 from vae_np.verify.exercise import BLOCK
 from vae_np.verify.record import Report
 from vae_np.verify.run import find, function_of
@@ -46,17 +47,16 @@ def listing(label: str, page: str, language: str) -> str:
     return "\n".join([":::{container} listing", raw(title), *parts, ":::"])
 
 
-def beside(equation: str, listing: str) -> str:
+def beside(equation: str, code: str) -> str:
     """Put an equation, once more and only on a wide screen, at the left of its listing."""
     return "\n".join(
-        ["::::{container} beside", ":::{container} again", "$$", equation, "$$", ":::", listing, "::::"]
+        ["::::{container} beside", ":::{container} again", "$$", equation, "$$", ":::", code, "::::"]
     )
 
 
 def figure(file: str, caption: str) -> str:
     """Show a drawing with its caption, which also describes it to who cannot see it."""
-    spoken = caption.replace("$", "").replace("\\", "")
-    return f"```{{figure}} {file}\n:alt: {spoken}\n:figclass: drawing\n\n{caption}\n```"
+    return f"```{{figure}} {file}\n:alt: {caption}\n:figclass: drawing\n\n{caption}\n```"
 
 
 def companions(page: str, edition: Edition, exercises: Mapping[str, str]) -> str:
@@ -93,7 +93,6 @@ def derivation_page(
     edition: Edition,
     reports: Mapping[str, Report],
     exercises: Mapping[str, str],
-    drawings: Path,
 ) -> str:
     """Write a derivation page as the book has it.
 
@@ -107,8 +106,6 @@ def derivation_page(
         Label -> what the judges found.
     exercises
         Label -> chapter whose exercise asks for it.
-    drawings
-        Folder with the drawings, ``name.svg``, seen from the root of the edition.
 
     Returns
     -------
@@ -131,4 +128,4 @@ def derivation_page(
     text = CODE.sub(lambda m: beside(equations[m[2]], listing(m[2], page, language)), text)
     text = REFUTED.sub(lambda m: refutations(reports[m[2]]), text)
     text = FIGURES.sub(lambda m: raw(verdict(reports[m[2]], language)), text)
-    return DRAWING.sub(lambda m: figure(f"/{drawings.as_posix()}/{m[1]}.svg", m[2]), text)
+    return DRAWING.sub(lambda m: figure(f"/drawings/{m[1]}.svg", m[2]), text)

@@ -1,9 +1,13 @@
 """The exercise of a chapter as a page: what is asked, the lines to fill in, how to get it as a file."""
 
 import json
+import re
 
+from vae_np.book.places import ANY_LABEL, equation_link
 from vae_np.verify.exercise import chapters, exercise
 from vae_np.verify.exercise_formats import as_notebook
+
+LABEL = re.compile(rf"\[{ANY_LABEL}\]")
 
 
 def chapter_of_labels() -> dict[str, str]:
@@ -39,10 +43,14 @@ def exercise_page(chapter: str) -> str:
     shown = []
     for cell in cells:
         source = "".join(cell["source"])
-        shown.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        if cell["cell_type"] == "markdown":
+            shown.append(LABEL.sub(lambda m: rf"\[{equation_link(m[1], f'exercises/{chapter}')}\]", source))
+        else:
+            shown.append(f"```python\n{source}\n```")
     introduction, *rest = shown
+    introduction = introduction.replace(f"`{chapter}.md`", f"[{chapter}](../derivations/{chapter}.md)")
     get = (
-        f"Read [the derivation](../derivations/{chapter}.md). This writes the exercise as a notebook "
+        "This writes the exercise as a notebook "
         "(`--format python` for a script, `nbgrader` or `otter` for a course):\n\n"
         f"```sh\nvae-np exercise {chapter} --out exercise\n```"
     )

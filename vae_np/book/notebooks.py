@@ -1,26 +1,27 @@
 """Run the notebooks, so that the book shows what they print and draw today."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from vae_np.errors import InputError
-from vae_np.verify.where import CHECKOUT, PACKAGE
+from vae_np.kernels.threads import usable_cores
+from vae_np.verify.where import derivations
 
+STATIC = "import sys; sys.modules['ipywidgets'] = None"  # a page shows the figure, not the sliders
 LONGEST = 300  # seconds for one cell on a slow machine; a notebook takes less than 60
 
 
 def notebooks() -> list[Path]:
     """List the notebooks: the originals in a checkout, the copies in an installed package."""
-    originals = CHECKOUT / "notebooks"
-    folder = originals if originals.is_dir() else PACKAGE / "notebooks"
-    return sorted(folder.glob("*.ipynb"))
+    return sorted((derivations().parent / "notebooks").glob("*.ipynb"))
 
 
 def executed(path: Path) -> nbformat.NotebookNode:
@@ -39,13 +40,15 @@ def executed(path: Path) -> nbformat.NotebookNode:
     Raises
     ------
     InputError
-        If a cell fails or writes to stderr; a notebook of the project does neither.
+        If a cell fails, takes too long or writes to stderr; a notebook of the project does none of it.
     """
     notebook = nbformat.read(path, as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(STATIC))
+    kernel = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))  # this very Python
     client = NotebookClient(
         notebook,
+        km=kernel,
         timeout=LONGEST,
-        kernel_name="python3",
         extra_arguments=["--Application.log_level=ERROR"],  # its remarks on sockets are nobody's concern
         resources={"metadata": {"path": str(path.parent)}},
     )
@@ -53,6 +56,9 @@ def executed(path: Path) -> nbformat.NotebookNode:
         client.execute()
     except CellExecutionError as error:
         raise InputError(f"notebook {path.name} fails: {error.ename}: {error.evalue}") from error
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise InputError(f"notebook {path.name} fails: {str(error).splitlines()[0]}") from error
+    del notebook.cells[0]
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "stream" and output.name == "stderr":
@@ -83,5 +89,5 @@ def execute_all(paths: Sequence[Path], folder: Path, say: Callable[[str], None])
         nbformat.write(executed(path), folder / path.name)
         say(f"notebook {path.name}: {time.perf_counter() - start:.0f} s")
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         list(pool.map(run, paths))

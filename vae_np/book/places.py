@@ -1,24 +1,23 @@
-"""Where things stand in the book: the page that a file becomes, and what a link in it leads to.
+"""Where things stand in the book: the page that a file becomes, and the way from one page to another.
 
-A link in a derivation page is written for the repository: a path relative to the page's own file. In the
-book the pages of both editions, the listings of the code and the notebooks have other places:
-
-    derivations/bound.md         derivations/bound          English edition, at the root of the site
-    derivations/ja/bound.md      ja/derivations/bound       Japanese edition, beneath ja/
-    notebooks/gaussian_kl.ipynb  notebooks/gaussian_kl      English edition only
-    vae_np/elbo/gaussian.py      code/vae_np/elbo/gaussian  shared by both, a line has the anchor L12
+derivations/bound.md         derivations/bound          English edition, at the root of the site
+derivations/ja/bound.md      ja/derivations/bound       Japanese edition, beneath ja/
+notebooks/gaussian_kl.ipynb  notebooks/gaussian_kl      English edition only
+vae_np/elbo/gaussian.py      code/vae_np/elbo/gaussian  shared by both, a line has the anchor L12
 """
 
 import posixpath
-import re
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from vae_np.verify.where import CHECKOUT, PACKAGE, derivations, line_of
+from vae_np.verify.equations import EQUATIONS
+from vae_np.verify.where import CHECKOUT, PACKAGE, derivations
 
 LANGUAGES = ("en", "ja")
+PAGE_OF = {equation.label: equation.page.removesuffix(".md") for equation in EQUATIONS}
+ANY_LABEL = f"({'|'.join(PAGE_OF)})"
 TITLES = {"en": "vae_np: the derivation beside the code", "ja": "vae_np：導出とコード"}
-LINK = re.compile(r"(?<!!)\[((?:[^][]|\[[^]]*\])*)\]\(([^)#\s]*)(#[^)\s]*)?\)")
 
 
 class Edition(NamedTuple):
@@ -83,11 +82,6 @@ def code_page(file: str) -> str:
     return f"code/{posixpath.splitext(file)[0]}"
 
 
-def is_listed(file: str) -> bool:
-    """Whether a source file of the repository has a listing: the package's, and tests in a checkout."""
-    return file.endswith(".py") and (CHECKOUT / file).is_file()
-
-
 def up(page: str, language: str) -> str:
     """Relative path from a page to the root of the site, such as ``"../"``."""
     return "../" * (f"{root(language)}{page}".count("/"))
@@ -98,51 +92,16 @@ def code_link(file: str, line: int | None, page: str, language: str) -> str:
     return f"{up(page, language)}{code_page(file)}.html{'' if line is None else f'#L{line}'}"
 
 
-def follow(edition: Edition, file: str, page: str, text: str, target: str, anchor: str) -> str:
-    """Write one link of a page as the book has it; a file that is not in the book becomes plain text.
-
-    Parameters
-    ----------
-    edition
-        That is built.
-    file, page
-        The file that the link stands in, relative to the repository, and its page.
-    text, target, anchor
-        What is shown, the path, and ``"#..."`` or nothing.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
-    if not target or "://" in target:
-        return f"[{text}]({target}{anchor})"
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(file), target))
-    if is_listed(path):
-        name = text.strip("`").rstrip("()")
-        line = line_of(rf"^(def|class) {re.escape(name)}\b", CHECKOUT / path)
-        return f'<a class="code" href="{code_link(path, line, page, edition.language)}">{text}</a>'
-    language, goal = page_of(path)
-    language = language or (edition.language if goal in edition.pages else edition.other_language)
-    if language == edition.language and goal in edition.pages:
-        relative = posixpath.relpath(goal, posixpath.dirname(page) or ".")
-        return f"[{text}]({relative}{'.ipynb' if goal.startswith('notebooks/') else '.md'}{anchor})"
-    if language != edition.language and goal in edition.others:
-        return f'<a href="{up(page, edition.language)}{root(language)}{goal}.html">{text}</a>'
-    return text
+def equation_link(label: str, page: str) -> str:
+    """Link from a page of the English edition to the equation with a label, as HTML."""
+    address = f"{up(page, 'en')}derivations/{PAGE_OF[label]}.html#equation-{label}"
+    return f'<a class="label" href="{address}">{label}</a>'
 
 
-def follow_all(edition: Edition, file: str, page: str, text: str) -> str:
-    """Write all links of a page, but those in blocks of code, as the book has them."""
-    parts = re.split(r"(^```.*?^```$)", text, flags=re.DOTALL | re.MULTILINE)
-    for i, part in enumerate(parts[::2]):
-        parts[2 * i] = LINK.sub(lambda m: follow(edition, file, page, m[1], m[2], m[3] or ""), part)
-    return "".join(parts)
-
-
-def source_files() -> list[Path]:
-    """List the source files that the book shows: the package, and the tests of a checkout."""
+@cache
+def source_files() -> tuple[str, ...]:
+    """List the source files that the book shows: the package's, and the tests of a checkout."""
     files = sorted(PACKAGE.rglob("*.py"))
     if derivations().parent == CHECKOUT:
         files += sorted((CHECKOUT / "tests").glob("*.py"))
-    return files
+    return tuple(file.relative_to(CHECKOUT).as_posix() for file in files)

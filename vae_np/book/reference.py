@@ -7,8 +7,8 @@ from pathlib import Path
 
 from numpydoc.docscrape import NumpyDocString
 
-from vae_np.book.listings import PAGE_OF
-from vae_np.book.places import code_link
+import vae_np
+from vae_np.book.places import ANY_LABEL, code_link, equation_link
 from vae_np.verify.where import CHECKOUT, PACKAGE
 
 PACKAGES = (
@@ -25,41 +25,40 @@ PACKAGES = (
     "kernels",
 )
 Documented = ast.FunctionDef | ast.ClassDef
-LABEL = re.compile(rf"\[({'|'.join(PAGE_OF)})\]")
+LABEL = re.compile(rf"\[{ANY_LABEL}\]")
 SPECIAL = re.compile(r"([\\*_{}\[\]<>#|$~^])")
 
 
-def plain(text: str) -> str:
+def plain(text: str, page: str) -> str:
     """Write text of a docstring as Markdown: code stays code, a label becomes a link, the rest is escaped."""
     pieces = re.split(r"(``[^`]+``|`[^`]+`)", text)
     for i in range(0, len(pieces), 2):
         words = LABEL.split(pieces[i])
         words[::2] = [SPECIAL.sub(r"\\\1", word) for word in words[::2]]
-        words[1::2] = [
-            f'<a href="../derivations/{PAGE_OF[label]}.html#equation-{label}">{label}</a>'
-            for label in words[1::2]
-        ]
+        words[1::2] = [rf"\[{equation_link(label, page)}\]" for label in words[1::2]]
         pieces[i] = "".join(words)
     return "".join(pieces)
 
 
-def paragraphs(lines: list[str]) -> str:
+def paragraphs(lines: list[str], page: str) -> str:
     """Write the lines of a docstring as Markdown; indented ones are formulas in plain text."""
     blocks = re.split(r"\n\s*\n", "\n".join(lines).strip("\n"))
     return "\n\n".join(
-        f"```text\n{block}\n```" if re.search(r"^    |   [=(]", block, re.MULTILINE) else plain(block)
+        f"```text\n{block}\n```" if re.search(r"^    |   [=(]", block, re.MULTILINE) else plain(block, page)
         for block in blocks
         if block.strip()
     )
 
 
-def docstring(node: Documented | ast.Module) -> str:
+def docstring(node: Documented | ast.Module, page: str) -> str:
     """Write the docstring of a function, class or module as Markdown.
 
     Parameters
     ----------
     node
         Of the syntax tree.
+    page
+        That it stands on.
 
     Returns
     -------
@@ -69,14 +68,15 @@ def docstring(node: Documented | ast.Module) -> str:
     text = ast.get_docstring(node) or ""
     if isinstance(node, ast.Module):
         summary, _, rest = text.partition("\n\n")
-        return f"{plain(summary)}\n\n{paragraphs(rest.splitlines())}"
+        return f"{plain(summary, page)}\n\n{paragraphs(rest.splitlines(), page)}"
     parsed = NumpyDocString(text)
-    parts = [plain(" ".join(parsed["Summary"])), paragraphs(parsed["Extended Summary"])]
+    parts = [plain(" ".join(parsed["Summary"]), page), paragraphs(parsed["Extended Summary"], page)]
     for section in ("Parameters", "Attributes", "Returns", "Yields", "Raises"):
         if parsed[section]:
             parts.append(f"**{section}**")
             parts += [
-                f"`{item.name or item.type}`\n: {plain(' '.join(item.desc))}" for item in parsed[section]
+                f"`{item.name or item.type}`\n: {plain(' '.join(item.desc), page)}"
+                for item in parsed[section]
             ]
     return "\n\n".join(part for part in parts if part)
 
@@ -99,16 +99,24 @@ class FullNames(ast.NodeTransformer):
         return ast.parse(f"{self.module_of[node.id]}.{node.id}", mode="eval").body
 
 
+def arguments(node: ast.FunctionDef) -> str:
+    """Write the arguments of a function as they stand in the source, without a method's `self`."""
+    return ast.unparse(node.args).removeprefix("self").removeprefix(", ")
+
+
 def signature(node: Documented) -> str:
-    """Write a function's or class's name and arguments as they stand in the source."""
+    """Write the name and the arguments of a function or class."""
     if isinstance(node, ast.ClassDef):
-        start = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
-        if start is None:
-            return node.name
-        arguments = ast.unparse(start.args).removeprefix("self, ").removeprefix("self")
-        return f"{node.name}({arguments})"
+        methods = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+        return f"{node.name}({arguments(methods[0])})" if methods else node.name
     returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-    return f"{node.name}({ast.unparse(node.args)}){returns}"
+    return f"{node.name}({arguments(node)}){returns}"
+
+
+def is_property(node: Documented) -> bool:
+    """Whether a method is read like an attribute."""
+    names = [ast.unparse(decorator) for decorator in node.decorator_list]
+    return any(name.split(".")[-1] in ("property", "cached_property") for name in names)
 
 
 def entry(node: Documented, file: Path, module: str, page: str) -> str:
@@ -129,14 +137,17 @@ def entry(node: Documented, file: Path, module: str, page: str) -> str:
         Markdown with a directive of Sphinx's Python domain.
     """
     address = code_link(file.relative_to(CHECKOUT).as_posix(), node.lineno, page, "en")
-    about = [f'<a class="code" href="{address}">source</a>', docstring(node)]
+    about = [f'<a class="code" href="{address}">source</a>', docstring(node, page)]
+    named, options, fence = signature(node), [f":module: {module}"] if module else [], "`````"
     if isinstance(node, ast.ClassDef):
         kind, fence = "class", "``````"  # longer than that of its methods
         about += [entry(method, file, "", page) for method in public(node)]
+    elif is_property(node):
+        kind, named = "property", node.name
+        options.append(f":type: {ast.unparse(node.returns) if node.returns else ''}")
     else:
-        kind, fence = "function" if module else "method", "`````"
-    option = [f":module: {module}"] if module else []
-    return "\n".join([f"{fence}{{py:{kind}}} {signature(node)}", *option, "", "\n\n".join(about), fence])
+        kind = "function" if module else "method"
+    return "\n".join([f"{fence}{{py:{kind}}} {named}", *options, "", "\n\n".join(about), fence])
 
 
 def public(tree: ast.Module | ast.ClassDef) -> Iterator[Documented]:
@@ -144,6 +155,27 @@ def public(tree: ast.Module | ast.ClassDef) -> Iterator[Documented]:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             yield node
+
+
+def parts_of(file: Path, page: str) -> list[str]:
+    """Write what a module is, and each of its functions and classes.
+
+    Parameters
+    ----------
+    file
+        Of the package.
+    page
+        That is written.
+
+    Returns
+    -------
+    list of str
+        Markdown.
+    """
+    module = ".".join(file.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__")
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = FullNames(tree, module).visit(tree)
+    return [docstring(tree, page), *(entry(node, file, module, page) for node in public(tree))]
 
 
 def reference_page(package: str) -> str:
@@ -160,14 +192,18 @@ def reference_page(package: str) -> str:
         Markdown.
     """
     page = f"reference/{package}"
-    head = ast.parse((PACKAGE / package / "__init__.py").read_text(encoding="utf-8"))
-    parts = [f"# vae_np.{package}", docstring(head)]
-    for file in sorted((PACKAGE / package).glob("*.py")):
-        if file.name.startswith("__"):
-            continue
-        module = ".".join(file.relative_to(CHECKOUT).with_suffix("").parts)
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        tree = FullNames(tree, module).visit(tree)
-        parts += [f"## {module}", docstring(tree)]
-        parts += [entry(node, file, module, page) for node in public(tree)]
+    first, *modules = sorted((PACKAGE / package).glob("*.py"))  # __init__.py comes first
+    parts = [f"# vae_np.{package}", *parts_of(first, page)]
+    for file in modules:
+        parts += [f"## vae_np.{package}.{file.stem}", *parts_of(file, page)]
+    return "\n\n".join(parts) + "\n"
+
+
+def names_page() -> str:
+    """Write the page of the names that `import vae_np` offers, each a link to its description."""
+    modules = {name: getattr(vae_np, name).__module__ for name in vae_np.__all__ if name != "__version__"}
+    lines = [f"- {{py:obj}}`{name} <{module}.{name}>`" for name, module in modules.items()]
+    errors = PACKAGE / "errors.py"
+    about = "The names that the package itself offers; they load what they need when they are first used."
+    parts = ["# vae_np", about, "\n".join(lines), "## vae_np.errors", *parts_of(errors, "reference/names")]
     return "\n\n".join(parts) + "\n"

@@ -1,5 +1,6 @@
 """Show a finished book in the browser: a small web server that only this machine can reach."""
 
+import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +16,15 @@ class Quiet(SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: ANN401 - the base class's signature
         """Say nothing."""
+
+
+class Server(ThreadingHTTPServer):
+    """Goes on without a word when a browser leaves before its file has come."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the base class
+        """Report what is no fault of the browser's."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def server(folder: Path, port: int) -> ThreadingHTTPServer:
@@ -38,6 +48,6 @@ def server(folder: Path, port: int) -> ThreadingHTTPServer:
         If the port is taken or not allowed.
     """
     try:
-        return ThreadingHTTPServer((HOST, port), partial(Quiet, directory=str(folder)))
+        return Server((HOST, port), partial(Quiet, directory=str(folder)))
     except OSError as error:
         raise InputError(f"port {port} cannot be used: {error.strerror}: give another --port") from error

@@ -4,23 +4,22 @@ import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from html import escape
 from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from vae_np.book.conf import mathjax_script
 from vae_np.book.derivation import derivation_page
+from vae_np.book.equations_table import equations_page
 from vae_np.book.exercises import chapter_of_labels, exercise_page
+from vae_np.book.links import follow_all
 from vae_np.book.marks import DRAWING
-from vae_np.book.places import Edition, code_link, derivation_folder, follow_all, page_of
-from vae_np.book.reference import PACKAGES, reference_page
-from vae_np.book.verdicts import WORDS, raw
-from vae_np.verify.equations import EQUATIONS
+from vae_np.book.places import Edition, derivation_folder, page_of
+from vae_np.book.reference import PACKAGES, names_page, reference_page
+from vae_np.book.verdicts import summary
 from vae_np.verify.exercise import chapters
 from vae_np.verify.record import Report
-from vae_np.verify.table import SIGNS, summary
-from vae_np.verify.where import CHECKOUT, PACKAGE, derivations, where
+from vae_np.verify.where import CHECKOUT, PACKAGE, derivations
 
 HERE = Path(__file__).parent
 
@@ -32,8 +31,6 @@ class Made(NamedTuple):
     ----------
     reports
         Label -> what the judges found.
-    seconds
-        How long they took.
     notebooks
         Notebooks to show, with or without outputs.
     drawings
@@ -43,7 +40,6 @@ class Made(NamedTuple):
     """
 
     reports: Mapping[str, Report]
-    seconds: float
     notebooks: Sequence[Path]
     drawings: Path
     decoder: str
@@ -71,53 +67,18 @@ def route(language: str) -> list[str]:
     ]
 
 
+def title_of(page: str) -> str:
+    """Return the heading of a derivation page."""
+    text = (derivations() / f"{page}.md").read_text(encoding="utf-8")
+    return text.partition("\n")[0].removeprefix("# ")
+
+
 def guide() -> str:
     """Return the README, which an installed package carries as its description."""
     readme = CHECKOUT / "README.md"
     if derivations().parent == CHECKOUT:
         return readme.read_text(encoding="utf-8")
     return str(metadata.metadata("vae_np").json["description"])
-
-
-def equations_page(reports: Mapping[str, Report]) -> str:
-    """Write the table of all equations: claim, verdict, function.
-
-    Parameters
-    ----------
-    reports
-        Label -> what the judges found.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
-    rows = []
-    for equation in EQUATIONS:
-        report = reports[equation.label]
-        decision = "right" if report.ok else "wrong"
-        page = equation.page.removesuffix(".md")
-        cells = [
-            f'<a class="label" href="derivations/{page}.html#equation-{equation.label}">{equation.label}</a>',
-            f"<code>{escape(equation.statement)}</code>",
-            escape(SIGNS[equation.relation]),
-            f"{len(report.verdicts)}",
-            f'<span class="{decision}">{WORDS["en"][decision]}</span>',
-        ]
-        place = where(equation.label).function
-        if place:
-            file, line = place.rsplit(":", 1)
-            name = (equation.function or "").split(":")[1]
-            cells.append(f'<a class="code" href="{code_link(file, int(line), "equations", "en")}">{name}</a>')
-        else:
-            cells.append("")
-        rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    heading = "".join(f"<th>{h}</th>" for h in ("label", "equation", "", "judges", "verdict", "function"))
-    table = "\n".join(
-        [f'<div class="table"><table class="equations"><thead><tr>{heading}</tr></thead><tbody>', *rows]
-    )
-    legend = "`:=` defined as, `E =` equal in expectation. Each label leads to the derivation."
-    return f"# All equations\n\n{legend}\n\n{raw(f'{table}</tbody></table></div>')}\n"
 
 
 def plain_pages(language: str, made: Made) -> dict[str, str]:
@@ -136,19 +97,21 @@ def plain_pages(language: str, made: Made) -> dict[str, str]:
         Name of a page -> Markdown, its links not yet followed.
     """
     listed = {
-        "{verdicts}": summary(list(made.reports.values()), made.seconds).rstrip(".") + ".",
+        "{verdicts}": summary(list(made.reports.values()), language),
         "{derivations}": "\n".join(route(language)),
-        "{exercises}": "\n".join(f"exercises/{chapter}" for chapter in chapters()),
-        "{reference}": "\n".join(f"reference/{package}" for package in PACKAGES),
+        "{exercises}": "\n".join(f"{title_of(chapter)} <exercises/{chapter}>" for chapter in chapters()),
+        "{reference}": "\n".join(f"reference/{name}" for name in ("names", *PACKAGES)),
     }
-    index = (HERE / "pages" / language / "index.md").read_text(encoding="utf-8")
+    folder = HERE / "pages" / language
+    pages = {
+        path.relative_to(folder).with_suffix("").as_posix(): path.read_text(encoding="utf-8")
+        for path in folder.rglob("*.md")
+    }
     for mark, text in listed.items():
-        index = index.replace(mark, text)
-    folder = HERE / "interactive" / ("" if language == "en" else language)
-    pages = {f"interactive/{path.stem}": path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
-    pages["index"] = index
+        pages["index"] = pages["index"].replace(mark, text)
     if language == "en":
         pages["guide"] = guide()
+        pages["reference/names"] = names_page()
         pages["equations"] = equations_page(made.reports)
         pages |= {f"exercises/{chapter}": exercise_page(chapter) for chapter in chapters()}
         pages |= {f"reference/{package}": reference_page(package) for package in PACKAGES}
@@ -185,7 +148,7 @@ def write_sources(folders: Mapping[str, Path], made: Made) -> None:
         for page, path in derivation_files(language).items():
             file = path.relative_to(derivations().parent).as_posix()
             text = path.read_text(encoding="utf-8")
-            text = derivation_page(text, file, page, edition, made.reports, exercises, Path("drawings"))
+            text = derivation_page(text, file, page, edition, made.reports, exercises)
             write_page(folder, page, text)
         if language == "en":
             for page, path in notebooks.items():
@@ -193,22 +156,39 @@ def write_sources(folders: Mapping[str, Path], made: Made) -> None:
         write_extras(folder, edition, made)
 
 
+BROKEN = re.compile(r"(?<=[\u3001-\u9fff\uff01-\uff60])\n(?=[\u3001-\u9fff\uff01-\uff60])")
+
+
 def write_page(folder: Path, page: str, text: str) -> None:
-    """Write one page of Markdown."""
+    """Write one page of Markdown; a line break within a Japanese sentence would show as a space."""
+    text = BROKEN.sub("", text)
     path = folder / f"{page}.md"
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
 
 
 def write_notebook(folder: Path, page: str, file: Path, edition: Edition) -> None:
-    """Write one notebook, its links followed."""
+    """Write one notebook, its links followed; a figure is named after the heading above it."""
     notebook = json.loads(file.read_text(encoding="utf-8"))
+    heading = page
     for cell in notebook["cells"]:
+        source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
-            cell["source"] = follow_all(edition, f"{page}.ipynb", page, "".join(cell["source"]))
+            cell["source"] = follow_all(edition, f"{page}.ipynb", page, source)
+            heading = next(iter(re.findall(r"^#+ (.*)$", source, re.MULTILINE)), heading)
+        else:
+            cell["metadata"]["mystnb"] = {"image": {"alt": f"Figure: {heading.replace('$', '')}"}}
     path = folder / f"{page}.ipynb"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def mathjax() -> Path:
+    """Find MathJax as one file, in the package that carries it."""
+    package = find_spec("sphinx-mathjax-offline")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "static" / "mathjax" / "tex-svg-full.js"
 
 
 def write_extras(folder: Path, edition: Edition, made: Made) -> None:
@@ -216,7 +196,7 @@ def write_extras(folder: Path, edition: Edition, made: Made) -> None:
     shutil.copytree(PACKAGE, folder / "vae_np", ignore=shutil.ignore_patterns("__pycache__", "*.md"))
     shutil.copytree(made.drawings, folder / "drawings")
     (folder / "scripts").mkdir()
-    shutil.copy(mathjax_script(), folder / "scripts")
+    shutil.copy(mathjax(), folder / "scripts")
     (folder / "scripts" / "decoder.js").write_text(made.decoder, encoding="utf-8")
     known = {name: sorted(value) for name, value in edition._asdict().items() if name != "language"}
     (folder / "edition.json").write_text(json.dumps({"language": edition.language} | known))

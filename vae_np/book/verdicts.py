@@ -1,44 +1,14 @@
 """What the judges found, as HTML: one line beneath an equation, all judges when it is opened."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from vae_np.book.places import code_link, up
+from vae_np.book.words import WORDS
 from vae_np.verify.record import Report
 from vae_np.verify.run import quoted
 from vae_np.verify.table import details
 from vae_np.verify.where import where
-
-WORDS = {
-    "en": {
-        "right": "right",
-        "wrong": "WRONG",
-        "judges": "{} judges",
-        "judge": "1 judge",
-        "closest": "closest to its bound: {}; error {:.1e}, bound {:.1e}",
-        "function": "function",
-        "record": "judges",
-        "test": "test",
-        "exercise": "exercise",
-        "interactive": "See: move it yourself",
-        "notebooks": "Do: the notebook",
-        "exercises": "Try: the exercise",
-    },
-    "ja": {
-        "right": "正しい",
-        "wrong": "誤り",
-        "judges": "判定 {} 件",
-        "judge": "判定 1 件",
-        "closest": "上限に最も近い判定：{}；誤差 {:.1e}、上限 {:.1e}",
-        "function": "関数",
-        "record": "判定",
-        "test": "テスト",
-        "exercise": "演習",
-        "interactive": "見る：動かしてみる",
-        "notebooks": "する：ノートブック（英語）",
-        "exercises": "試す：演習（英語）",
-    },
-}
 
 
 def raw(html: str) -> str:
@@ -66,18 +36,31 @@ def verdict(report: Report, language: str) -> str:
     decision = "right" if report.ok else "wrong"
     judges = words["judge"] if n == 1 else words["judges"].format(n)
     quote = words["closest"].format(escape(closest.judge), closest.error, closest.bound)
-    heading, rows = details(report)
-    cells = "".join(f"<th>{escape(name)}</th>" for name in heading)
-    lines = [f"<tr>{''.join(f'<td>{escape(value)}</td>' for value in row)}</tr>" for row in rows]
+    said = words["verdict"].format(words[decision], judges, quote)
+    cells = "".join(f"<th>{name}</th>" for name in words["heading"])
+    rows = []
+    for *values, found in details(report)[1]:
+        cell = "".join(f"<td>{escape(value)}</td>" for value in values)
+        rows.append(f"<tr>{cell}<td>{words[found.lower()]}</td></tr>")
     return "\n".join(
         [
-            f'<details class="verdict {decision}"><summary><code>{report.label}</code> '
-            f"<strong>{words[decision]}</strong>: {judges}; {quote}</summary>",
+            f'<details class="verdict {decision}"><summary><code>{report.label}</code> {said}</summary>',
             f'<div class="table"><table><thead><tr>{cells}</tr></thead><tbody>',
-            *lines,
+            *rows,
             "</tbody></table></div></details>",
         ]
     )
+
+
+def summary(reports: Sequence[Report], language: str) -> str:
+    """Say in one sentence how many judges agreed when the book was built."""
+    words = WORDS[language]
+    n_judges, n_wrong = (
+        sum(len(report.verdicts) for report in reports),
+        sum(not report.ok for report in reports),
+    )
+    decision = words["wrong_equations"].format(n_wrong) if n_wrong else words["all_agree"]
+    return str(words["summary"].format(len(reports), n_judges, decision))
 
 
 def links(report: Report, page: str, language: str, exercises: Mapping[str, str]) -> str:
@@ -119,7 +102,7 @@ def links(report: Report, page: str, language: str, exercises: Mapping[str, str]
 
 def refutations(report: Report) -> str:
     """List the wrong readings of an equation, each with the error that gives it away."""
-    return "\n".join(
+    return "\n>\n".join(
         f"> `{report.label}` refutes: {found.judge}; error {found.error:.1e}, bound {found.bound:.1e}"
         for found in report.verdicts
         if found.refutes

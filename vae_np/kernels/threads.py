@@ -6,6 +6,7 @@ and each part of a kernel calls it for its own rows. Kernels run without the int
 plain Python threads will do; nothing has to be set in the environment.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -34,6 +35,11 @@ WORTH_SHARING = 200_000
 _pool: ContextVar[Pool | None] = ContextVar("pool", default=None)
 _hold = Lock()  # guards what follows, which several Python threads share
 _before: int | None = None  # threads of the library before a block held it; None if none does
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

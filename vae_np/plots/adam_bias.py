@@ -25,7 +25,7 @@ def adam_bias_plot(
     mean: float,
     mean_square: float,
 ) -> Figure:
-    """Plot both moments of one weight and the size of its steps, with and without bias correction.
+    """Plot moments and steps of one weight, with and without correction [adam-moments] [adam-bias].
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def gradient_noise_plot(
     measured: Mapping[str, np.ndarray],
     expected: Mapping[str, np.ndarray],
 ) -> Figure:
-    """Plot the distributions of unbiased gradient estimates, and their variances against the dimension.
+    """Plot the distributions of unbiased gradient estimates and their growing variances [score-function].
 
     Parameters
     ----------

@@ -19,24 +19,23 @@ from vae_np.plots.marks import blank
 from vae_np.plots.palette import GRAY, PREDICTED, TRUE, Kind
 
 DEVIATIONS = 2.0
+N_POINTS = 181
 
 
-def ellipse(mean: np.ndarray, covariance: np.ndarray, n_points: int = 181) -> np.ndarray:
+def ellipse(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """Points two standard deviations from the mean, mean + 2 A u with A A^T = covariance, |u| = 1.
 
     Parameters
     ----------
     mean, covariance
         Shapes (2,), (2, 2).
-    n_points
-        The last point is the first one.
 
     Returns
     -------
     np.ndarray
-        Shape (n_points, 2).
+        Shape (N_POINTS, 2); the last point is the first one.
     """
-    angle = np.linspace(0, 2 * np.pi, n_points)
+    angle = np.linspace(0, 2 * np.pi, N_POINTS)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return mean + DEVIATIONS * circle @ np.linalg.cholesky(covariance).T
 
@@ -44,7 +43,7 @@ def ellipse(mean: np.ndarray, covariance: np.ndarray, n_points: int = 181) -> np
 def posterior_ellipses_plot(
     mean: np.ndarray, covariance: np.ndarray, mu: np.ndarray, log_var: np.ndarray
 ) -> Figure:
-    """Plot the exact posterior and the encoder's posterior of a few cells, and the prior.
+    """Plot the exact posterior of a few cells, the encoder's, and the prior [linear-gaussian-posterior].
 
     Parameters
     ----------
@@ -63,7 +62,8 @@ def posterior_ellipses_plot(
     Raises
     ------
     InputError
-        If the shapes do not fit, a number is not finite, or the covariance is not one.
+        If the shapes do not fit, a number is not finite, or the covariance is not symmetric with positive
+        eigenvalues.
     """
     mean = numbers("mean", mean, ["cells", 2])
     covariance = numbers("covariance", covariance, [2, 2])

@@ -24,12 +24,12 @@ class AdamPath(NamedTuple):
 
 
 def adam_path(gradients: np.ndarray) -> AdamPath:
-    """Run Adam on one weight, with its default settings, and keep what every step computes.
+    """Run Adam on one weight and keep what every step computes [adam-moments] [adam-bias] [adam-step].
 
     Parameters
     ----------
     gradients
-        Shape (T,).
+        Shape (T,); the settings are Adam's defaults, the learning rate is 1.
 
     Returns
     -------

@@ -29,7 +29,7 @@ def uneven_cells() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def composition_bias() -> Figure:
-    """Pooled and balanced delta of cells whose types are unevenly present [delta-balanced]."""
+    """Draw pooled and balanced delta of cells whose types are unevenly present [delta-balanced]."""
     z, condition, cell_type = uneven_cells()
     groups = [[z[(condition == c) & (cell_type == t)] for t in range(3)] for c in (0, 1)]
     control, stimulated = (np.array([group.mean(axis=0) for group in side]) for side in groups)
@@ -61,7 +61,7 @@ def trained() -> tuple[ScGen, np.ndarray]:
 
 
 def latent_traversal() -> Figure:
-    """Mean over the target's control cells of decode(z + t delta), t from 0 to 1 [delta-predict]."""
+    """Draw the mean of decode(z + t delta) over the target's control cells, t from 0 to 1 [delta-predict]."""
     model, z = trained()
     _, delta = model.predict("control", "stimulated", TARGET)
     decoded = [model.decode(z + t * delta).mean(axis=0, dtype=float) for t in STEPS]

@@ -8,7 +8,7 @@ from vae_np.plots.kl_terms import Terms
 
 
 def kl_terms() -> Figure:
-    """Draw 1/2 [mu^2 + sigma^2 - 1 - log sigma^2] term by term, along mu and along log sigma^2."""
+    """Draw 1/2 [mu^2 + sigma^2 - 1 - log sigma^2] term by term, along mu and along log_var [kl-closed]."""
     mu, log_var = np.linspace(-3, 3, 121), np.linspace(-4, 2, 121)
     none = np.zeros_like(log_var)
     of_mu = Terms(mu, {"½ μ²": mu**2 / 2}, {"½ μ²": mu})

@@ -33,6 +33,6 @@ def best_diagonal(mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def diagonal_posterior() -> Figure:
-    """Exact posteriors of four cells, and the best diagonal ones [rotation-gap]."""
+    """Draw the exact posteriors of four cells, and the best diagonal ones [rotation-gap]."""
     mean, covariance = linear_gaussian_posterior(model(), X)
     return posterior_ellipses_plot(mean, covariance, *best_diagonal(mean))

@@ -15,10 +15,10 @@ N_CELLS, N_GENES, N_TYPES = 600, 150, 4
 VARIANCE = 1.0  # of the likelihood
 
 
-def latent_means(x: np.ndarray, epochs: tuple[int, ...], seed: int = 0) -> np.ndarray:
+def latent_means(x: np.ndarray, epochs: tuple[int, ...]) -> np.ndarray:
     """Train a VAE with two latent dimensions and return the cells' latent means after each of these epochs.
 
-    A training of e epochs is the beginning of a longer one with the same seed, so each frame is trained
+    A training of e epochs is the beginning of a longer one with the same seeds, so each frame is trained
     from the start and needs nothing from the others.
 
     Parameters
@@ -27,15 +27,13 @@ def latent_means(x: np.ndarray, epochs: tuple[int, ...], seed: int = 0) -> np.nd
         Shape (n, d).
     epochs
         Rising; 0 is before training.
-    seed
-        Of weights, batches and noise.
 
     Returns
     -------
     np.ndarray
         Shape (len(epochs), n, 2).
     """
-    start = initialize(Sizes(x.shape[1], n_hidden=32, n_latent=2, n_layers=1), np.random.default_rng(seed))
+    start = initialize(Sizes(x.shape[1], n_hidden=32, n_latent=2, n_layers=1), np.random.default_rng(0))
     frames = []
     for n_epochs in epochs:
         params, stats = start
@@ -44,7 +42,7 @@ def latent_means(x: np.ndarray, epochs: tuple[int, ...], seed: int = 0) -> np.nd
                 *start,
                 x,
                 gaussian(VARIANCE),
-                rng=np.random.default_rng(seed + 1),
+                rng=np.random.default_rng(1),
                 max_epochs=n_epochs,
                 batch_size=16,
                 train_size=1.0,

@@ -14,6 +14,22 @@ DIMENSIONS = (1, 2, 5, 10, 20, 50)
 PATH, SCORE, BASELINE = "pathwise", "score function", "score function, baseline"
 
 
+def mean_log_likelihood(k: np.ndarray | int) -> np.ndarray:
+    """Mean of log P(x|z) under Q, -k/2 (log 2 pi + 1), the baseline of the page [score-function].
+
+    Parameters
+    ----------
+    k
+        Latent dimensions, any shape; x has as many, each sqrt(2).
+
+    Returns
+    -------
+    np.ndarray
+        The shape of k, nats.
+    """
+    return -np.asarray(k) / 2 * (np.log(2 * np.pi) + 1)
+
+
 def estimates(k: int, n_draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Estimate the slope of E_Q log P(x|z) in the first mean by three estimators, a draw each.
 
@@ -37,16 +53,20 @@ def estimates(k: int, n_draws: int, rng: np.random.Generator) -> dict[str, np.nd
     z = reparameterize(mu, log_var, eps)
     f = gaussian_log_likelihood(x, z, 1.0)
     d_z = gaussian_log_likelihood_backward(np.ones((1, n_draws)), x, z, 1.0)
-    mean_f = -k / 2 * (np.log(2 * np.pi) + 1)
     return {
         PATH: reparameterize_backward(d_z, log_var, eps)[0][:, 0],
         SCORE: score_function(f, z, mu, log_var)[0][:, 0],
-        BASELINE: score_function(f, z, mu, log_var, mean_f)[0][:, 0],
+        BASELINE: score_function(f, z, mu, log_var, mean_log_likelihood(k))[0][:, 0],
     }
 
 
 def variances(k: np.ndarray) -> dict[str, np.ndarray]:
-    """Variances of the three estimators in k dimensions, by the formula of the page.
+    """Variances of the three estimators in k dimensions [score-function].
+
+    With a = 1/2, b^2 = 1/4, sigma^2 = 1/2 in every dimension, and gamma = E_Q log P(x|z) - baseline,
+
+        Var(path) = a^2 / sigma^2
+        Var(score) = [gamma^2 - 2 gamma a + k b^2 + b^2 + k a^2 / 2 + 2 a^2] / sigma^2
 
     Parameters
     ----------
@@ -59,7 +79,7 @@ def variances(k: np.ndarray) -> dict[str, np.ndarray]:
         Name of each estimator and its variances, (m,).
     """
     a, b_squared, variance = 0.5, 0.25, 0.5
-    gamma = -k / 2 * (np.log(2 * np.pi) + 1)
+    gamma = mean_log_likelihood(k)
     common = k * b_squared + b_squared + k * a**2 / 2 + 2 * a**2
     return {
         PATH: np.full(len(k), a**2 / variance),

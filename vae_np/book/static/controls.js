@@ -23,6 +23,7 @@ window.vaeControls = (() => {
     const values = { ...initial };
     const inputs = {};
     let frame = 0;
+    let goal = null; // of the glide under way
 
     for (const { name, label, min, max, step, digits } of sliders) {
       const id = `interactive-${(count += 1)}`;
@@ -31,9 +32,7 @@ window.vaeControls = (() => {
       const input = html(line, "input", { type: "range", id, min, max, step, "data-control": name });
       inputs[name] = { input, shown: output(line, name, { for: id }), digits };
       input.addEventListener("input", () => {
-        cancelAnimationFrame(frame);
-        values[name] = input.valueAsNumber;
-        refresh();
+        set({ [name]: input.valueAsNumber });
       });
     }
 
@@ -48,6 +47,7 @@ window.vaeControls = (() => {
 
     function set(changes) {
       cancelAnimationFrame(frame);
+      goal = null;
       Object.assign(values, changes);
       refresh();
     }
@@ -56,6 +56,7 @@ window.vaeControls = (() => {
     function glide(target) {
       cancelAnimationFrame(frame);
       if (matchMedia("(prefers-reduced-motion: reduce)").matches) return set(target);
+      goal = target;
       const from = { ...values };
       const begin = performance.now();
       const step = (now) => {
@@ -70,9 +71,13 @@ window.vaeControls = (() => {
       frame = requestAnimationFrame(step);
     }
 
+    // An action begins where the glide before it leads to
     function button(name, label, action) {
       const element = html(buttons, "button", { type: "button", "data-action": name }, label);
-      element.addEventListener("click", action);
+      element.addEventListener("click", () => {
+        if (goal) set(goal);
+        action();
+      });
     }
 
     // A slider's value within its range
@@ -85,8 +90,8 @@ window.vaeControls = (() => {
     return { values, set, glide, button, clamp, refresh };
   }
 
-  // Calls `move` with the distance dragged since the last call, as a share of the picture's width
-  function drag(target, move) {
+  // Drags a slider's value along the x-axis of a picture that holds a plane
+  function dragSlider(target, controls, name) {
     let last = 0;
     target.classList.add("draggable");
     target.addEventListener("pointerdown", (event) => {
@@ -95,10 +100,12 @@ window.vaeControls = (() => {
     });
     target.addEventListener("pointermove", (event) => {
       if (!target.hasPointerCapture(event.pointerId)) return;
-      move((event.clientX - last) / target.getBoundingClientRect().width);
+      const share = (event.clientX - last) / target.getBoundingClientRect().width;
+      const value = controls.values[name] + share * Number(target.dataset.across);
+      controls.set({ [name]: controls.clamp(name, value) });
       last = event.clientX;
     });
   }
 
-  return { start, panel, drag };
+  return { start, panel, dragSlider };
 })();

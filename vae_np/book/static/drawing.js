@@ -11,8 +11,6 @@ window.vaeDrawing = (() => {
     square: "M-4,-4h8v8h-8Z",
     triangle: "M0,-5.5L5,4H-5Z",
     diamond: "M0,-6.5L6.5,0L0,6.5L-6.5,0Z",
-    plus: "M-8,0H8M0,-8V8",
-    cross: "M-6,-6L6,6M-6,6L6,-6",
   };
 
   function append(parent, element, attributes, text) {
@@ -65,6 +63,7 @@ window.vaeDrawing = (() => {
     svg(target, "text", { x: (MARGIN.left + right) / 2, y: height - 5, class: "axis" }, x.label);
     if (y.label) svg(target, "text", { x: 8, y: 14, class: "axis start" }, y.label);
     const area = { x: MARGIN.left, y: MARGIN.top, width: right - MARGIN.left, height: bottom - MARGIN.top };
+    target.dataset.across = ((x.to - x.from) * WIDTH) / area.width; // units of x
     const inside = svg(target, "svg", { ...area, viewBox: Object.values(area).join(" ") });
 
     const points = Array.from({ length: 321 }, (_, i) => x.from + (i / 320) * (x.to - x.from));
@@ -72,7 +71,6 @@ window.vaeDrawing = (() => {
       points.map((value) => `${atX(value).toFixed(2)},${atY(f(value)).toFixed(2)}`).join("L");
 
     return {
-      acrossPicture: ((x.to - x.from) * WIDTH) / area.width, // units of x
       curve(f, name) {
         svg(inside, "path", { d: `M${path(f)}`, class: `curve ${name}` });
       },
@@ -109,7 +107,7 @@ window.vaeDrawing = (() => {
   }
 
   // Rows of a label, a strip and a number, over one common scale.
-  // rows: [{name, label, main}]; a row without a name has no number
+  // rows: [{name, label, main}]
   function rows(parent, entries, digits) {
     const grid = html(parent, "div", { class: "rows" });
     const strip = (label) => svg(grid, "svg", { class: "strip", role: "img", "aria-label": label });
@@ -117,7 +115,7 @@ window.vaeDrawing = (() => {
       html(grid, "span", { class: main ? "label main" : "label" }, label);
       const place = strip(label);
       const live = main ? { "aria-live": "polite", class: "main" } : {};
-      return { place, number: name ? output(grid, name, live) : html(grid, "span") };
+      return { place, number: output(grid, name, live) };
     });
     const axis = svg(grid, "svg", { class: "strip scale", "aria-hidden": "true" });
     let scale = (value) => value;
@@ -148,8 +146,8 @@ window.vaeDrawing = (() => {
         const ends = { x1: percent(from), x2: percent(to), y1: 12, y2: 12 };
         svg(lines[i].place, "line", { ...ends, class: `curve ${name}` });
       },
-      mark(i, value, shape, name, y = 12) {
-        const holder = svg(lines[i].place, "svg", { x: percent(value), y, class: "holder" });
+      mark(i, value, shape, name) {
+        const holder = svg(lines[i].place, "svg", { x: percent(value), y: 12, class: "holder" });
         svg(holder, "path", { d: SHAPES[shape], class: `mark ${name}` });
       },
     };
@@ -171,5 +169,5 @@ window.vaeDrawing = (() => {
     };
   }
 
-  return { html, svg, format, output, picture, plane, legend, rows, table };
+  return { html, format, output, picture, plane, legend, rows, table };
 })();

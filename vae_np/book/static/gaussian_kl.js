@@ -3,7 +3,7 @@
 
 (() => {
   const { html, picture, plane, legend, rows, table } = window.vaeDrawing;
-  const { start, panel, drag } = window.vaeControls;
+  const { start, panel, dragSlider } = window.vaeControls;
   const { normalDensity, klTerms, klDensity } = window.vae;
 
   const STRINGS = {
@@ -72,17 +72,13 @@
     ];
     const fill = table(right, [text.quantity, text.value], widths, 4);
 
-    let across = 1;
-    drag(densities, (share) => {
-      controls.set({ mu: controls.clamp("mu", controls.values.mu + share * across) });
-    });
+    dragSlider(densities, controls, "mu");
 
     function update({ mu, log_var: logVar }) {
       const top = normalDensity(mu, mu, logVar) > 1 ? 2 : 1;
       const x = { from: -8, to: 8, ticks: [-8, -4, 0, 4, 8], label: "z" };
       const y = { from: 0, to: top, ticks: [0, top / 2, top], label: text.density };
       const area = plane(densities, x, y);
-      across = area.acrossPicture;
       area.curve((z) => normalDensity(z, 0, 0), "prior");
       area.curve((z) => normalDensity(z, mu, logVar), "q");
       area.segment(mu, 0, mu, normalDensity(mu, mu, logVar), "center");

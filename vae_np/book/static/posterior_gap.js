@@ -3,7 +3,7 @@
 
 (() => {
   const { html, picture, plane, legend, rows, table } = window.vaeDrawing;
-  const { start, panel, drag } = window.vaeControls;
+  const { start, panel, dragSlider } = window.vaeControls;
   const { normalDensity, elboParts } = window.vae;
 
   const STRINGS = {
@@ -58,7 +58,7 @@
       { name: "x", label: text.x, min: -3, max: 3, step: 0.1, value: 2, digits: 2 },
       { name: "w", label: text.w, min: -2, max: 2, step: 0.1, value: 1, digits: 2 },
       { name: "variance", label: text.variance, min: 0.2, max: 2, step: 0.1, value: 1, digits: 2 },
-      { name: "mu", label: text.mu, min: -3, max: 3, step: 0.1, value: -0.5, digits: 2 },
+      { name: "mu", label: text.mu, min: -3.5, max: 3.5, step: 0.1, value: -0.5, digits: 2 },
       { name: "log_var", label: text.logVar, min: -4, max: 2, step: 0.1, value: -1, digits: 2 },
     ];
     const controls = panel(root, text.reset, sliders, update);
@@ -93,10 +93,7 @@
     ];
     const fill = table(right, text.head, lines, 4);
 
-    let across = 1;
-    drag(densities, (share) => {
-      controls.set({ mu: controls.clamp("mu", controls.values.mu + share * across) });
-    });
+    dragSlider(densities, controls, "mu");
 
     function partsOf({ x, w, variance, mu, log_var: logVar }) {
       return elboParts(x, w, variance, mu, logVar);
@@ -111,7 +108,6 @@
       const x = { from: -4, to: 4, ticks: [-4, -2, 0, 2, 4], label: "z" };
       const y = { from: 0, to: top, ticks: [0, top / 2, top], label: text.density };
       const area = plane(densities, x, y);
-      across = area.acrossPicture;
       for (const [name, curve] of Object.entries(curves)) {
         area.curve((z) => normalDensity(z, curve.mu, curve.logVar), name);
       }

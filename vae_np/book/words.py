@@ -1,0 +1,46 @@
+"""The words of the book that stand on generated lines, in both languages."""
+
+from typing import Any
+
+WORDS: dict[str, dict[str, Any]] = {
+    "en": {
+        "right": "right",
+        "wrong": "WRONG",
+        "judges": "{} judges",
+        "judge": "1 judge",
+        "wrong_equations": "{} WRONG",
+        "all_agree": "all agree",
+        "summary": "{} equations, {} judges: {}.",
+        "verdict": "<strong>{}</strong>: {}; {}",
+        "heading": ("judge", "method", "error", "bound", "detects", "verdict"),
+        "refuted": "refuted",
+        "closest": "closest to its bound: {}; error {:.1e}, bound {:.1e}",
+        "function": "function",
+        "record": "judges",
+        "test": "test",
+        "exercise": "exercise",
+        "interactive": "See: move it yourself",
+        "notebooks": "Do: the notebook",
+        "exercises": "Try: the exercise",
+    },
+    "ja": {
+        "right": "正しい",
+        "wrong": "誤り",
+        "judges": "判定 {} 件",
+        "judge": "判定 1 件",
+        "wrong_equations": "{} 本の式が誤り",
+        "all_agree": "すべて一致",
+        "summary": "式 {} 本、判定 {} 件：{}。",
+        "verdict": "<strong>{}</strong>：{}；{}",
+        "heading": ("判定", "方法", "誤差", "上限", "検出できる差", "結果"),
+        "refuted": "反証",
+        "closest": "上限に最も近い判定：{}；誤差 {:.1e}、上限 {:.1e}",
+        "function": "関数",
+        "record": "判定",
+        "test": "テスト",
+        "exercise": "演習",
+        "interactive": "見る：動かしてみる",
+        "notebooks": "する：ノートブック（英語）",
+        "exercises": "試す：演習（英語）",
+    },
+}
