@@ -1,5 +1,7 @@
 """The parts of the book that need no Sphinx: places and links, quoted lines, verdicts, the command."""
 
+import errno
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -16,7 +18,7 @@ from vae_np.book.links import follow_all
 from vae_np.book.marks import CODE, DRAWING, shown
 from vae_np.book.places import Edition, code_link, page_of, up
 from vae_np.book.serve import HOST, server
-from vae_np.book.verdicts import verdict
+from vae_np.book.verdicts import links, refutations, summary, verdict
 from vae_np.cli import main
 from vae_np.elbo import kl_standard_normal
 from vae_np.errors import InputError
@@ -125,6 +127,22 @@ def test_a_wrong_equation_is_shown_as_wrong(report):
     assert "誤り" in verdict(wrong, "ja")
 
 
+def test_the_links_and_the_summary_say_when_an_equation_is_wrong(report):
+    wrong = replace(report, ok=False)
+    for language, words in (("en", ("right", "WRONG")), ("ja", ("正しい", "誤り"))):
+        for given, word in zip((report, wrong), words, strict=True):
+            assert f">{word}</span>" in links(given, "derivations/bound", language, {})
+    assert summary([report, wrong], "en") == f"2 equations, {2 * len(report.verdicts)} judges: 1 WRONG."
+    assert summary([report], "en").endswith("all agree.")
+
+
+def test_only_judges_that_refute_a_wrong_reading_are_quoted_as_refuting():
+    report = verify(find("kl-nearly-zero"), symbolic=False)
+    expected = [judge.name for judge in find("kl-nearly-zero").judges if judge.refutes]
+    assert len(expected) == 2
+    assert re.findall(r"refutes: (.*?); error", refutations(report)) == expected
+
+
 def test_an_equation_gets_its_links_its_listing_and_its_verdict(report):
     page = "\n".join(
         [
@@ -185,8 +203,66 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path, capsys):
     assert main(["book", "--out", str(tmp_path), "--no-execute"]) == 2
     said = capsys.readouterr().err
     assert len(said.strip().splitlines()) == 1
-    assert "no book" in said
+    assert "no part of a book" in said
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def a_book(folder):
+    """What a finished book looks like from outside."""
+    folder.mkdir()
+    (folder / "index.html").write_text("a book")
+    (folder / building.MARK).write_text("index.html")
+    return folder
+
+
+def test_a_book_is_replaced_unless_something_was_added_to_it_or_it_is_in_use(tmp_path, capsys, monkeypatch):
+    book = a_book(tmp_path / "book")
+    assert building.require_place(book) == book.resolve()
+    link = tmp_path / "link"
+    link.symlink_to(book)
+    assert building.require_place(link) == book.resolve()
+    with pytest.raises(InputError, match="lies in a book"):
+        building.require_place(book / "part")
+    monkeypatch.chdir(book)
+    assert main(["book", "--out", "."]) == 2
+    assert "in use" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    (book / "notes.txt").write_text("mine")
+    assert main(["book", "--out", str(book)]) == 2
+    assert "holds notes.txt, which is no part of a book" in capsys.readouterr().err
+    assert (book / "notes.txt").read_text() == "mine"
+
+
+def test_the_old_book_stays_if_the_new_one_cannot_take_its_place(tmp_path):
+    book = a_book(tmp_path / "book")
+    with pytest.raises(FileNotFoundError):
+        building.put_in_place(tmp_path / "no-site", book, tmp_path / "old")
+    assert (book / "index.html").read_text() == "a book"
+    site = tmp_path / "site"
+    site.mkdir()
+    building.put_in_place(site, book, tmp_path / "old")
+    assert not (book / "index.html").exists()
+
+
+def test_a_full_disk_is_called_so(tmp_path):
+    with pytest.raises(InputError, match="no space left"), building.room_for(tmp_path / "book"):
+        raise OSError(errno.ENOSPC, "No space left on device", "some/file.js")
+    with pytest.raises(PermissionError), building.room_for(tmp_path / "book"):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_the_exit_status_says_whether_every_equation_is_right(tmp_path, monkeypatch, capsys, right):
+    monkeypatch.setattr(building, "build", lambda out, execute, say: right)
+    assert main(["book", "--out", str(tmp_path / "book")]) == (0 if right else 1)
+    assert "written: " in capsys.readouterr().out
+
+
+def test_a_taken_port_is_found_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(building, "build", lambda *_, **__: pytest.fail("built"))
+    with server(tmp_path, 0) as site:
+        assert main(["book", "--out", str(tmp_path / "new"), "--serve", "--port", str(site.server_port)]) == 2
+    assert "give another --port" in capsys.readouterr().err
 
 
 def test_a_file_or_a_missing_folder_is_refused_before_the_work(tmp_path, capsys):

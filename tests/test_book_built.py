@@ -2,15 +2,24 @@
 
 import ast
 import re
+import signal
+import subprocess
+import sys
 import threading
+import urllib.request
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 from sliders import CHECKS
 
+from vae_np.book.companions import COMPANIONS
+from vae_np.book.exercises import chapter_of_labels
+from vae_np.book.marks import DRAWING
 from vae_np.book.marks import shown as shown_lines
-from vae_np.book.places import CHECKOUT
+from vae_np.book.places import CHECKOUT, derivation_folder
 from vae_np.book.serve import server
 from vae_np.verify.equations import EQUATIONS
 from vae_np.verify.exercise import chapters
@@ -156,10 +165,133 @@ def test_every_public_function_is_in_the_reference(book):
                     assert node.name in names
 
 
+def test_the_table_of_equations_gives_each_its_verdict_judges_and_function(book):
+    path = book.folder / "equations.html"
+    rows = soup(path).find("table", class_="equations").find_all("tr")[1:]
+    assert len(rows) == len(EQUATIONS)
+    for row, equation in zip(rows, EQUATIONS, strict=True):
+        label, statement, _, judges, decision, function = row.find_all("td")
+        assert (label.text, statement.text, decision.text) == (equation.label, equation.statement, "right")
+        if sympy_is_installed():
+            assert int(judges.text) == len(equation.judges)
+        if equation.function:
+            assert line_behind(book, path, function.a).startswith(f"def {function.text}(")
+
+
+def line_behind(book, path, tag):
+    """The line of the repository's file that a link to a listing leads to."""
+    where, anchor = urldefrag(tag["href"])
+    listing = (path.parent / where).resolve()
+    source = CHECKOUT / listing.relative_to((book.folder / "code").resolve()).with_suffix(".py")
+    return source.read_text("utf-8").splitlines()[int(anchor.removeprefix("L")) - 1]
+
+
+def test_the_reference_says_what_the_docstrings_say_and_leads_to_their_lines(book):
+    n_entries = 0
+    for package in ("elbo", "layers", "train", "scgen"):
+        path = book.folder / f"reference/{package}.html"
+        for entry in soup(path).find_all("dt", class_="sig"):
+            source = entry.find_next("a", class_="code")
+            if source.text != "source":
+                continue  # an attribute within a class
+            name = entry["id"].split(".")[-1]
+            line = line_behind(book, path, source).strip()
+            # a decorated function's line may be that of its decorator
+            assert re.match(rf"(def|class) {name}\b", line), (name, line)
+            n_entries += 1
+        text = "".join(file.read_text("utf-8") for file in (CHECKOUT / "vae_np" / package).glob("*.py"))
+        for section in ("Raises", "Returns"):
+            written = len(re.findall(rf"^ +{section}\n +-+$", text, re.MULTILINE))
+            private = len(re.findall(r"def _[^_].*?(?=\n(?:def|class) |\Z)", text, re.DOTALL))
+            shown = len([tag for tag in soup(path).find_all("strong") if tag.text == section])
+            assert written - private <= shown <= written
+    assert n_entries > 100
+
+
+def test_a_page_leads_to_its_interactive_page_its_notebook_and_its_exercise(book):
+    chapter_of = chapter_of_labels()
+    for path in (book.folder / "derivations").glob("*.html"):
+        line = soup(path).find("p", class_="companions")
+        found = [tag["href"] for tag in line.find_all("a")] if line else []
+        expected = [f"../{goal}.html" for goal in COMPANIONS.get(path.stem, ())]
+        if path.stem in chapters():
+            expected.append(f"../exercises/{path.stem}.html")
+        assert found == expected
+    for equation in EQUATIONS:
+        page = equation.page.removesuffix(".md")
+        own = soup(book.folder / f"derivations/{page}.html")
+        line = own.find("a", class_="label", href=f"#equation-{equation.label}").find_parent("p")
+        tag = line.find("a", class_="exercise")
+        assert (tag is not None) == (equation.label in chapter_of)
+        if tag is not None:
+            chapter = Path(tag["href"]).stem
+            asked = soup(book.folder / f"exercises/{chapter}.html")
+            assert asked.find("a", class_="label", string=equation.label)
+            if page in chapters():
+                others = soup(book.folder / f"exercises/{page}.html")
+                assert chapter == page or not others.find("a", class_="label", string=equation.label)
+
+
+def test_a_figure_has_its_caption_and_the_errata_what_refutes(book):
+    for folder, name in (
+        (derivation_folder("en"), "derivations"),
+        (derivation_folder("ja"), "ja/derivations"),
+    ):
+        for file in folder.glob("*.md"):
+            captions = [caption for _, caption in DRAWING.findall(file.read_text("utf-8"))]
+            path = book.folder / name / f"{'index' if file.stem == 'README' else file.stem}.html"
+            figures = soup(path).find_all("figure")
+            shown = [figure.find("span", class_="caption-text").text for figure in figures]
+            assert [normal(text) for text in shown] == [normal(text) for text in captions]
+            assert all(
+                normal(figure.img["alt"]) == normal(c) for figure, c in zip(figures, captions, strict=True)
+            )
+
+
+def normal(text):
+    """Text without what a typesetter changes: spaces, quotation marks, code marks."""
+    return re.sub(r"[\s`'’\"“”]+", "", text).replace("--", "–")
+
+
 def test_every_chapter_has_its_exercise_and_no_solution(book):
     for chapter in chapters():
         assert "Task 1" in soup(book.folder / f"exercises/{chapter}.html").text
         assert "write this" in soup(book.folder / f"exercises/{chapter}.html").text
+
+
+# ------------------------------------------------------------------------- with a wrong equation
+
+
+def test_a_wrong_equation_is_shown_as_wrong_and_the_build_says_so(tmp_path, monkeypatch):
+    from vae_np.book import build, decoder, sources
+    from vae_np.verify import run
+
+    right = run.verify_all()
+    wrong = [replace(report, ok=report.label != "elbo") for report in right]
+    monkeypatch.setattr(run, "verify_all", lambda: wrong)
+    monkeypatch.setattr(sources, "draw_all", lambda folder: None)
+    monkeypatch.setattr(decoder, "decoder_script", lambda: "")
+    written = []
+
+    def no_sphinx(folder, site, language):
+        site.mkdir()
+        written.append((folder / "equations.md").read_text("utf-8") if language == "en" else "")
+
+    monkeypatch.setattr(build, "run_sphinx", no_sphinx)
+    assert build.build(tmp_path / "book", execute=False, say=lambda text: None) is False
+    assert "".join(written).count(">WRONG<") == 1
+    assert build.is_book(tmp_path / "book")
+
+
+def test_the_command_serves_a_finished_book_and_ends_when_interrupted(book):
+    command = [sys.executable, "-m", "vae_np", "book", "--serve", "--port", "0", "--out", str(book.folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        address = process.stdout.readline().split()[0]
+        with urllib.request.urlopen(f"{address}derivations/bound.html") as answer:
+            assert b"equation-elbo" in answer.read()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert process.stderr.read().strip() == "vae-np: interrupted"
 
 
 # --------------------------------------------------------------------------------- in the browser

@@ -83,16 +83,22 @@ def executed(folder, *paths):
         ("assert 1 + 1 == 3, 'no'", "notebook bad.ipynb fails: AssertionError: no"),
         ("import sys; print('careful', file=sys.stderr)", "notebook bad.ipynb writes to stderr: careful"),
         ("import warnings; warnings.warn('old')", "notebook bad.ipynb writes to stderr"),
+        ("import os; os._exit(3)", "notebook bad.ipynb fails: Kernel died"),
+        (None, "notebook bad.ipynb cannot be read"),
     ],
 )
 def test_a_notebook_that_fails_or_warns_stops_the_book(tmp_path, source, said):
     static = "import sys; assert sys.modules['ipywidgets'] is None"  # a page has no use for sliders
     good = written(tmp_path / "good.ipynb", static, "print(6 * 7)")
-    bad = written(tmp_path / "bad.ipynb", "1 + 1", source)
+    bad = tmp_path / "bad.ipynb"
+    if source is None:
+        bad.write_text("{half a note")
+    else:
+        written(bad, "1 + 1", source)
     (tmp_path / "out").mkdir()
     result = executed(tmp_path / "out", good)
     assert result.stdout.startswith("notebook good.ipynb: ")
     assert "42" in (tmp_path / "out" / "good.ipynb").read_text()
     result = executed(tmp_path / "out", bad)
-    assert result.stderr.splitlines()[-1].startswith(f"vae_np.errors.InputError: {said}")
+    assert result.stderr.splitlines()[-1].startswith(f"vae_np.errors.InputError: {said}"), result.stderr
     assert not (tmp_path / "out" / "bad.ipynb").exists()

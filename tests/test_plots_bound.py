@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from legends import legend_of, line_of, look
+from matplotlib.colors import to_hex
 from matplotlib.text import Annotation
 
 from vae_np.errors import InputError
@@ -15,9 +17,9 @@ def gap_arguments(rng, n_q=3, m=40):
     return [z, rng.random(m), rng.random(m), q, -1.25, -1.25 - rng.random(n_q), rng.random(n_q)]
 
 
-def terms_of(rng, n_terms, m=30):
+def terms_of(rng, n_terms, m=30, name="term"):
     at = np.sort(rng.normal(size=m))
-    names = [f"term {i}" for i in range(n_terms)]
+    names = [f"{name} {i}" for i in range(n_terms)]
     return Terms(at, {n: rng.normal(size=m) for n in names}, {n: rng.normal(size=m) for n in names})
 
 
@@ -58,6 +60,26 @@ def test_a_bar_of_numbers_that_break_the_equation_does_not_end_at_the_line(rng):
     assert abs(bar.get_x() + bar.get_width() - arguments[4]) > 1e-3
 
 
+def test_the_legend_of_the_gap_names_what_is_drawn(rng):
+    z, prior, posterior, q, log_evidence, elbo, gap = gap_arguments(rng)
+    figure = posterior_gap_plot(z, prior, posterior, q, log_evidence, elbo, gap)
+    above, below = figure.axes[:2]
+    assert above.get_title() == "Densities of the latent variable"
+    assert below.get_title() == "ELBO (mark) + KL from the posterior (bar) = log p(x)"
+    legend = legend_of(figure)
+    (area,) = above.collections
+    assert area.get_paths()[0].vertices[:, 1].max() == prior.max()
+    assert legend.pop("prior") == look(area)
+    for name, density in {"posterior": posterior, **q}.items():
+        assert legend.pop(name) == look(line_of(above, density)), name
+    assert [bar.get_width() for bar in below.patches] == list(gap)
+    assert {legend.pop("KL(q||posterior)")} == {look(bar) for bar in below.patches}
+    ((name, seen),) = legend.items()
+    assert float(name.removeprefix("log p(x) = ")) == log_evidence
+    (end,) = [line for line in below.lines if list(line.get_xdata()) == [log_evidence] * 2]
+    assert seen == look(end)
+
+
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
@@ -91,6 +113,30 @@ def test_kl_terms_draws_terms_their_sum_and_the_pulls(rng):
             for (at, curve), right in zip(drawn, curves, strict=True):
                 np.testing.assert_array_equal(at, terms.at)
                 np.testing.assert_allclose(curve, right, rtol=1e-15 * len(curves), atol=1e-15)
+
+
+def test_titles_and_legend_of_the_terms_name_what_is_drawn(rng):
+    columns = {"mu": terms_of(rng, 2, name="of mu"), "log_var": terms_of(rng, 3, name="of log_var")}
+    figure = kl_terms_plot(*columns.values(), rate=0.7)
+    legend = legend_of(figure)
+    total = legend.pop("KL, the sum of the terms")
+    panels = np.reshape(figure.axes, (2, 2)).T
+    for (variable, terms), (above, below) in zip(columns.items(), panels, strict=True):
+        assert above.get_title() == f"along {variable}"
+        assert below.get_xlabel() == variable
+        assert look(line_of(above, sum(terms.values.values()))) == total
+        assert look(line_of(below, -sum(terms.slopes.values()))) == total
+        for name in terms.values:
+            seen = legend.pop(name)
+            assert look(line_of(above, terms.values[name])) == seen, name
+            assert look(line_of(below, -terms.slopes[name])) == seen, name
+    assert figure.axes[0].get_ylabel() == "terms [nats]"
+    assert figure.axes[2].get_ylabel() == "pull: minus the slope"
+    ((name, seen),) = legend.items()
+    assert float(name.removeprefix("a step of gradient descent, rate ")) == 0.7
+    arrows = [text for axes in figure.axes for text in axes.texts if isinstance(text, Annotation)]
+    assert {to_hex(arrow.arrow_patch.get_edgecolor()) for arrow in arrows} == {seen.color}
+    assert seen.marker == ">"
 
 
 def test_an_arrow_is_one_step_of_gradient_descent_from_the_curve(rng):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from legends import legend_of, look
 from matplotlib.colors import to_hex
 from scipy.stats import multivariate_normal
 
@@ -47,6 +48,27 @@ def test_both_posteriors_of_each_cell_are_drawn(rng):
         np.testing.assert_allclose(((encoder - mu[i]) ** 2 / np.exp(log_var[i])).sum(axis=1), 4)
 
 
+def test_the_legend_names_the_posterior_that_is_drawn(rng):
+    mean, mu, log_var = rng.normal(size=(3, 4, 2))
+    figure = posterior_ellipses_plot(mean, np.array([[1.0, 0.4], [0.4, 0.5]]), mu, log_var)
+    lines = figure.axes[0].lines
+    assert figure.axes[0].get_title() == "Posteriors of 4 cells: means and 2 standard deviations"
+    legend = legend_of(figure)
+    assert set(legend) == {"exact", "encoder", "prior"}
+    for name, centers in {"exact": mean, "encoder": mu, "prior": np.zeros((1, 2))}.items():
+        for center in centers:
+            # A curve ends where it starts: without its last point, its points lie evenly around its center.
+            (dot,) = [line for line in lines if np.array_equal(line.get_xydata(), [center])]
+            (curve,) = [
+                line
+                for line in lines
+                if len(line.get_xydata()) > 1
+                and np.allclose(line.get_xydata()[:-1].mean(axis=0), center, atol=1e-9)
+            ]
+            assert look(curve) == (legend[name].color, legend[name].line, ""), name
+            assert look(dot) == (legend[name].color, "", legend[name].marker), name
+
+
 def test_ellipses_need_two_dimensions_and_a_covariance():
     z = np.zeros((3, 2))
     with pytest.raises(InputError, match=r"mean has shape \(3, 4\): give \(cells, 2\)"):
@@ -67,7 +89,7 @@ def cells(rng):
     return z, condition == 1, cell_type, (*map(np.array, means), *n_cells)
 
 
-def test_pooled_and_balanced_delta_have_their_true_lengths(cells):
+def test_the_balanced_delta_has_its_true_length_and_the_pooled_one_its_share_along_it(cells):
     z, stimulated, cell_type, given = cells
     figure = composition_bias_plot(*given, list("abc"))
     pooled = delta(z[~stimulated], z[stimulated])
@@ -82,6 +104,52 @@ def test_pooled_and_balanced_delta_have_their_true_lengths(cells):
     bias = (given[3] / given[3].sum() - given[2] / given[2].sum()) @ given[0]
     for vector in (pooled, balanced, bias):
         assert any(f"length {np.linalg.norm(vector):.3g}" in text for text in shown)
+
+
+def test_the_legend_gives_each_length_to_its_own_arrow(cells):
+    z, stimulated, cell_type, given = cells
+    control, _, n_control, n_stimulated = given
+    figure = composition_bias_plot(*given, list("abc"))
+    assert figure.axes[0].get_title() == "Pooled delta = mean step of the cells + bias of composition"
+    vectors = {
+        "balanced delta": delta_balanced(
+            z[~stimulated], z[stimulated], cell_type[~stimulated], cell_type[stimulated]
+        ),
+        "pooled delta": delta(z[~stimulated], z[stimulated]),
+        "bias of composition": (n_stimulated / n_stimulated.sum() - n_control / n_control.sum()) @ control,
+    }
+    legend = legend_of(figure)
+    one_type = legend.pop("one type; area: share of the cells")
+    steps = np.array(arrows_of(figure, one_type.color))
+    np.testing.assert_allclose(steps[:, 0], figure.axes[0].collections[0].get_offsets())
+    lengths = {}
+    for (label, seen), (name, vector) in zip(legend.items(), vectors.items(), strict=True):
+        said, _, length = label.partition(", length ")
+        assert said == name
+        assert float(length) == pytest.approx(np.linalg.norm(vector), rel=5e-3)
+        lengths[name] = float(length), seen
+    assert len({length for length, _ in lengths.values()}) == 3
+    along = vectors["balanced delta"] / np.linalg.norm(vectors["balanced delta"])
+    for name in ("balanced delta", "pooled delta"):
+        ((start, end),) = arrows_of(figure, lengths[name][1].color)
+        assert (end - start)[0] == pytest.approx(vectors[name] @ along)
+    (dashed,) = figure.axes[0].lines
+    length, seen = lengths["bias of composition"]
+    assert look(dashed) == seen
+    assert np.linalg.norm(np.diff(dashed.get_xydata(), axis=0)) == pytest.approx(length, rel=5e-3)
+
+
+def test_areas_are_the_shares_of_each_condition(cells):
+    *_, given = cells
+    figure = composition_bias_plot(*given, list("abc"))
+    steps = np.array(arrows_of(figure, BLUE))
+    before, after = figure.axes[0].collections
+    for dots, at, n_cells in ((before, steps[:, 0], given[2]), (after, steps[:, 1], given[3])):
+        np.testing.assert_allclose(dots.get_offsets(), at)
+        np.testing.assert_allclose(dots.get_sizes() / dots.get_sizes().sum(), n_cells / n_cells.sum())
+    assert before.get_sizes().sum() == pytest.approx(after.get_sizes().sum())
+    shown = {text.get_text() for text in figure.axes[0].texts} - {""}
+    assert shown == {"a  9 → 3 cells", "b  5 → 4 cells", "c  2 → 12 cells"}
 
 
 def test_the_dashed_line_is_the_bias_and_leads_to_the_pooled_delta(cells):
@@ -146,6 +214,10 @@ def test_the_traversal_draws_changes_and_names_the_largest(rng):
     (others,) = axes.collections
     wanted = np.delete(expression - expression[0], [4, 17], axis=1)
     np.testing.assert_allclose(np.array(others.get_segments())[:, :, 1], wanted.T)
+    legend = legend_of(figure)
+    assert list(legend) == ["genes of the largest change", "28 other genes"]
+    assert legend["genes of the largest change"] == look(axes.lines[0])
+    assert legend["28 other genes"] == (to_hex(others.get_color()[0]), "-", "")
     low, high = axes.get_ylim()
     assert low < (expression - expression[0]).min()
     assert high > (expression - expression[0]).max()

@@ -4,14 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+from legends import legend_of, line_of, look
 from matplotlib.patches import Circle, StepPatch
 
 from vae_np.errors import InputError
 from vae_np.plots import adam_bias_plot, gradient_noise_plot, palette, training_frames_plot
-
-
-def legend_of(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def noise_figure(rng, n=4000):
@@ -51,6 +48,34 @@ def test_marks_are_the_measured_and_lines_the_expected_variances(rng):
     assert (growth.get_xscale(), growth.get_yscale()) == ("log", "log")
 
 
+def test_ticks_and_legend_of_the_noise_name_what_is_drawn(rng):
+    names, dimensions = ["quiet", "loud", "louder"], [1, 4, 25]
+    draws = {name: rng.normal(3, 1 + i, 500) for i, name in enumerate(names)}
+    measured, expected = (dict(zip(names, 1 + rng.random((3, 3)), strict=True)) for _ in range(2))
+    figure = gradient_noise_plot(draws, 3.0, dimensions, measured, expected)
+    *panels, growth = figure.axes
+    assert panels[0].get_title() == "Estimates from one draw: shares of the draws"
+    assert growth.get_title() == "Variance: formula (line), sampled (mark)"
+    assert (growth.get_xlabel(), growth.get_ylabel()) == ("latent dimensions", "variance of one estimate")
+    assert list(growth.get_xticks()) == dimensions
+    assert [float(text.get_text()) for text in growth.get_xticklabels()] == dimensions
+    legend = legend_of(figure)
+    exact = legend.pop("exact gradient: 3")
+    for (label, seen), name, axes in zip(legend.items(), names, panels, strict=True):
+        assert label.startswith(f"{name}: ")
+        (patch,) = axes.patches
+        shares, edges, _ = patch.get_data()
+        np.testing.assert_array_equal(shares, np.histogram(draws[name], edges)[0] / 500)
+        line, mark = (look(line_of(growth, values[name])) for values in (expected, measured))
+        at_exact, beside = axes.lines
+        assert (line.marker, mark.line) == ("", "")
+        assert seen == (line.color, line.line, mark.marker)
+        assert {look(patch).color, mark.color} == {seen.color}
+        assert look(beside) == mark
+        assert list(at_exact.get_xdata()) == [3, 3]
+        assert look(at_exact) == exact
+
+
 def test_gradient_noise_of_one_value_has_bins(rng):
     figure = gradient_noise_plot({"a": [2.0, 2.0]}, 2.0, [1], {"a": [1.0]}, {"a": [1.0]})
     shares, edges, _ = figure.axes[0].patches[0].get_data()
@@ -84,10 +109,22 @@ def test_adam_bias_draws_plain_and_corrected_in_each_panel(rng):
     assert set(first.lines[2].get_ydata()) == {0.4}
     assert set(second.lines[2].get_ydata()) == {0.7}
     assert len(step.lines) == 2
-    handles = figure.legends[0].legend_handles
-    drawn = dict(zip(legend_of(figure), handles, strict=True))
-    assert drawn["with correction"].get_color() == first.lines[1].get_color()
-    assert drawn["without correction"].get_color() == first.lines[0].get_color()
+
+
+def test_titles_and_legend_of_adam_name_what_is_drawn(rng):
+    m, m_hat, v, v_hat, steps, plain_steps = rng.random((6, 30))
+    figure = adam_bias_plot(m, m_hat, v, v_hat, steps, plain_steps, mean=0.4, mean_square=0.7)
+    titles = ["first moment", "second moment", "step / learning rate"]
+    assert [axes.get_title() for axes in figure.axes] == titles
+    pairs = (m, m_hat, [0.4, 0.4]), (v, v_hat, [0.7, 0.7]), (plain_steps, steps)
+    legend = legend_of(figure)
+    names = ["without correction", "with correction", "mean of the gradients, and of their squares"]
+    assert list(legend) == names
+    for axes, curves in zip(figure.axes, pairs, strict=True):
+        assert (axes.get_xscale(), axes.get_yscale()) == ("log", "linear")
+        assert axes.get_xlabel() == "step"
+        for name, curve in zip(names, curves, strict=False):
+            assert legend[name] == look(line_of(axes, curve)), name
 
 
 def test_adam_bias_shows_negative_moments(rng):
@@ -118,7 +155,27 @@ def test_frames_show_each_type_where_it_is_and_share_their_axes(rng):
         assert axes.get_xlim() == axes.get_ylim() == panels[0].get_xlim()
         assert axes.get_aspect() == 1
         assert axes.get_xlim()[1] > np.abs(means).max()
-    assert legend_of(figure) == ["B", "T", "_odd", "the prior's 1 and 2 sigma"]
+    assert list(legend_of(figure)) == ["B", "T", "_odd", "the prior's 1 and 2 sigma"]
+
+
+def test_labels_and_legend_of_the_frames_name_what_is_drawn(rng):
+    means = rng.normal(size=(7, 30, 2))
+    cell_types = np.array(["T", "B", "_odd"])[np.arange(30) % 3]
+    figure = training_frames_plot(means, cell_types, range(7))
+    assert [axes.get_ylabel() for axes in figure.axes[:7:5]] == ["dimension 2"] * 2  # the first of each row
+    below = [axes for axes in figure.axes if axes.axison and axes.get_xlabel()]
+    assert {axes.get_xlabel() for axes in below} == {"latent mean, dimension 1"}
+    assert figure.axes[5] in below
+    *types, (_, circles) = legend_of(figure).items()
+    for axes, z in zip(figure.axes, means, strict=False):
+        for name, seen in types:
+            (dots,) = [
+                dots for dots in axes.collections if np.array_equal(dots.get_offsets(), z[cell_types == name])
+            ]
+            assert look(dots) == seen
+        for circle in axes.patches:
+            assert (circle.get_edgecolor()[:3], circle.get_linestyle()) == ((0, 0, 0), ":")
+    assert circles == ("#000000", ":", "")
 
 
 def test_frames_show_the_circles_even_if_all_cells_are_at_zero():

@@ -1,12 +1,14 @@
 """Build the book: verify the equations, run the notebooks, draw, and let Sphinx write both editions."""
 
+import errno
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,7 +25,7 @@ NEEDED = (
     "sphinx_copybutton",
     "sphinx-mathjax-offline",
 )
-MARK = ".vae-np-book"  # lies in the folder of every book: only such a folder is replaced
+MARK = ".vae-np-book"  # names what belongs to a book: a folder with anything else in it is not replaced
 
 
 def require_tools() -> None:
@@ -62,14 +64,20 @@ def require_place(out: Path) -> Path:
     InputError
         If it is a file, or holds something else than a book, or cannot be made.
     """
+    if any(is_book(folder) for folder in out.resolve().parents):
+        raise InputError(
+            f"output folder {out} lies in a book, which is replaced as a whole: give another folder"
+        )
     if out.is_dir():
         if os.path.ismount(out) or out.samefile(Path.cwd()):
             raise InputError(
                 f"output folder {out} cannot be replaced, since it is in use: give a new folder in it"
             )
-        if any(out.iterdir()) and not is_book(out):
+        own = (out / MARK).read_text(encoding="utf-8").splitlines() if is_book(out) else []
+        others = sorted({path.name for path in out.iterdir()} - {MARK, *own})
+        if others:
             raise InputError(
-                f"output folder {out} holds something that is no book: give an empty or a new folder"
+                f"output folder {out} holds {others[0]}, which is no part of a book: give a new folder"
             )
         require_writable(out.resolve() / MARK)
         return out.resolve()
@@ -100,6 +108,17 @@ def run_sphinx(sources: Path, out: Path, language: str) -> None:
     if result.returncode:
         said = [line for line in result.stderr.splitlines() if line.strip()]
         raise InputError(f"Sphinx could not build the {language} edition: {' | '.join(said[:60])}")
+
+
+@contextmanager
+def room_for(out: Path) -> Iterator[None]:
+    """Say in one sentence that the disk is full, which else is told of whatever file was copied then."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise InputError(f"no space left in {out.parent}: make room, or give another folder") from error
 
 
 def put_in_place(site: Path, out: Path, old: Path) -> None:
@@ -145,7 +164,7 @@ def build(out: Path, execute: bool = True, say: Callable[[str], None] = print) -
     from vae_np.verify.run import verify_all
     from vae_np.verify.table import summary
 
-    with tempfile.TemporaryDirectory(prefix=".vae-np-book-", dir=out.parent) as name:
+    with room_for(out), tempfile.TemporaryDirectory(prefix=".vae-np-book-", dir=out.parent) as name:
         folder = Path(name)
         start = time.perf_counter()
         reports = {report.label: report for report in verify_all()}
@@ -173,7 +192,7 @@ def build(out: Path, execute: bool = True, say: Callable[[str], None] = print) -
                 pool.map(lambda language: run_sphinx(sources[language], sites[language], language), LANGUAGES)
             )
         (folder / "ja").rename(site / "ja")
-        (site / MARK).touch()
         (site / ".nojekyll").touch()  # else GitHub's pages leave out what begins with an underscore
+        (site / MARK).write_text("\n".join(path.name for path in site.iterdir()), encoding="utf-8")
         put_in_place(site, out, folder / "old")
     return all(report.ok for report in reports.values())

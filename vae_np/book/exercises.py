@@ -3,11 +3,11 @@
 import json
 import re
 
-from vae_np.book.places import ANY_LABEL, equation_link
+from vae_np.book.places import ANY_LABEL, PAGE_OF, equation_link
 from vae_np.verify.exercise import chapters, exercise
 from vae_np.verify.exercise_formats import as_notebook
 
-LABEL = re.compile(rf"\[{ANY_LABEL}\]")
+LABELS = re.compile(rf"\[({ANY_LABEL}(?:, {ANY_LABEL})*)\]")
 
 
 def chapter_of_labels() -> dict[str, str]:
@@ -16,14 +16,20 @@ def chapter_of_labels() -> dict[str, str]:
     Returns
     -------
     dict
-        Label -> chapter; a chapter's own labels come before those that it borrows.
+        Label -> chapter; where several ask for it, the one that derives it.
     """
     asked: dict[str, str] = {}
     for chapter in chapters():
         for task in exercise(chapter).tasks:
             for label in task.function.labels:
-                asked.setdefault(label, chapter)
+                if label not in asked or PAGE_OF[label] == chapter:
+                    asked[label] = chapter
     return asked
+
+
+def linked(labels: str, page: str) -> str:
+    """Make each of some labels, which stand in brackets, lead to its equation."""
+    return rf"\[{', '.join(equation_link(label, page) for label in labels.split(', '))}\]"
 
 
 def exercise_page(chapter: str) -> str:
@@ -44,7 +50,7 @@ def exercise_page(chapter: str) -> str:
     for cell in cells:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
-            shown.append(LABEL.sub(lambda m: rf"\[{equation_link(m[1], f'exercises/{chapter}')}\]", source))
+            shown.append(LABELS.sub(lambda labels: linked(labels[1], f"exercises/{chapter}"), source))
         else:
             shown.append(f"```python\n{source}\n```")
     introduction, *rest = shown

@@ -40,9 +40,14 @@ def executed(path: Path) -> nbformat.NotebookNode:
     Raises
     ------
     InputError
-        If a cell fails, takes too long or writes to stderr; a notebook of the project does none of it.
+        If it is no notebook, or a cell fails, takes too long or writes to stderr; none of the project does.
     """
-    notebook = nbformat.read(path, as_version=4)
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except (ValueError, nbformat.ValidationError) as error:
+        raise InputError(
+            f"notebook {path.name} cannot be read: it is no notebook, or a damaged one"
+        ) from error
     notebook.cells.insert(0, nbformat.v4.new_code_cell(STATIC))
     kernel = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))  # this very Python
     client = NotebookClient(

@@ -31,8 +31,9 @@ def composition_bias_plot(
 ) -> Figure:
     """Plot each type's delta, the pooled and the balanced delta, and the bias of composition.
 
-    The plane is spanned by the balanced delta and the bias, so these and the pooled delta have their
-    true lengths. The area of a dot is the type's share of the cells of that condition.
+    The plane is spanned by the balanced delta and the bias, so these two have their true lengths; the
+    pooled delta is seen in projection if the types' steps differ. The area of a dot is the type's share
+    of the cells of that condition.
 
     Parameters
     ----------
