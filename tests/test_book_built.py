@@ -263,9 +263,7 @@ def test_a_small_screen_shows_the_page_without_sideways_scrolling(browser, site,
     page = context.new_page()
     open_page(page, f"{site}/{name}")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    size = page.locator("article, .content").first.evaluate(
-        "e => parseFloat(getComputedStyle(e).fontSize)"
-    )
+    size = page.locator("article, .content").first.evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
     assert size >= 13
     context.close()
 
