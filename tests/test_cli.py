@@ -440,7 +440,8 @@ def test_a_full_disk_ends_with_one_line_and_no_file(folder, model_file, tmp_path
     monkeypatch.setattr(Path, "write_bytes", full)
     words = ["predict", str(folder / "log.h5ad"), "--model", str(model_file[0]), *CONDITIONS, *TARGET]
     assert main([*words, "--out", str(tmp_path / "out.h5ad")]) == 2
-    assert "vae-np: a file could not be used: No space left on device" in capsys.readouterr().err
+    message = f"vae-np: {tmp_path / 'out.h5ad'} could not be used: No space left on device"
+    assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,13 +1,18 @@
 """Reading and writing: clear words for what cannot be read, whole files or none."""
 
+import errno
 import os
+import subprocess
+from pathlib import Path
 
 import anndata
 import numpy as np
 import pytest
 
 from vae_np import read_h5ad, simulate
-from vae_np.data.writing import require_writable, whole_file
+from vae_np.data import writing
+from vae_np.data.archive import Kind, read_archive, write_archive
+from vae_np.data.writing import remove_leftovers, require_writable, whole_file
 from vae_np.errors import InputError
 
 
@@ -72,6 +77,62 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
         assert target.read_text() == "old"
     assert target.read_text() == "new"
     assert [p.name for p in tmp_path.iterdir()] == ["out.txt"]
+
+
+def test_a_new_file_is_on_the_disk_before_it_takes_the_name_and_the_name_before_we_return(
+    tmp_path, monkeypatch
+):
+    done, fsync, replace = [], os.fsync, Path.replace
+
+    def log_fsync(handle):
+        where = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        done.append("folder" if where == tmp_path else where.read_text())
+        fsync(handle)
+
+    monkeypatch.setattr(writing.os, "fsync", log_fsync)
+    monkeypatch.setattr(Path, "replace", lambda old, new: (done.append("rename"), replace(old, new)))
+    with whole_file(tmp_path / "out") as temporary:
+        temporary.write_text("new")
+    assert done == ["new", "rename", "folder"]
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
+    writers = [whole_file(tmp_path / name) for name in ("mine", "another", "x" * 250)]
+    _, others, long = (writer.__enter__() for writer in writers)  # and never left
+    (tmp_path / "mine").write_text("old")
+    remove_leftovers(tmp_path / "mine")
+    assert set(tmp_path.iterdir()) == {tmp_path / "mine", others, long}
+    remove_leftovers(tmp_path / ("x" * 250))
+    assert set(tmp_path.iterdir()) == {tmp_path / "mine", others}
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of a quarter of a megabyte, where this process may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=256k", "vae_np_test", str(folder)]
+    if os.name != "posix" or subprocess.run(mounted, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a file system of limited size takes root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_leaves_the_old_file_and_names_it(small_disk):
+    target, kind = small_disk / "model", Kind("file", "test", 1)
+    small, large = np.arange(1000.0), np.arange(40_000.0)  # 8 and 320 kB
+    write_archive(target, kind, {"n": 1}, {"a": small})
+    before = target.read_bytes()
+    for _ in range(3):
+        with pytest.raises(OSError, match="No space left on device") as caught:
+            write_archive(target, kind, {"n": 2}, {"a": large, "b": large})
+        assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(target))
+        assert target.read_bytes() == before
+        assert [path.name for path in small_disk.iterdir()] == ["model"]
+    write_archive(target, kind, {"n": 3}, {"a": small[::-1]})  # there is room again
+    header, arrays = read_archive(target, kind)
+    assert header["n"] == 3
+    np.testing.assert_array_equal(arrays["a"], small[::-1])
 
 
 def test_who_has_the_old_file_open_keeps_reading_it(tmp_path):

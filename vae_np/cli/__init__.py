@@ -85,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         except OSError as error:
             remark(f"vae-np: {error.filename or 'a file'} could not be used: {error.strerror or error}")
-        except (click.Abort, KeyboardInterrupt):
-            remark("vae-np: interrupted")
+        except (click.Abort, KeyboardInterrupt) as error:
+            notes = getattr(error.__cause__ or error, "__notes__", [])  # how a kept training is resumed
+            remark(in_one_line("; ".join(["vae-np: interrupted", *notes])))
             return 130
     return 2

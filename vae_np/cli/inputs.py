@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,7 +35,7 @@ def load_model(given: Options) -> "ScGen":
     from vae_np.data.expression import place
     from vae_np.scgen.predictor import ScGen
 
-    for name in ("genes", "max_epochs", "batch_size", "kl_weight"):
+    for name in ("genes", "max_epochs", "batch_size", "kl_weight", "checkpoint_every", "resume"):
         if given[name] is not None:
             raise click.UsageError(f"{flag(name)} does not go with --model, which is trained already")
     model = ScGen.load(given["model"])
@@ -57,13 +57,14 @@ def load_model(given: Options) -> "ScGen":
     return model
 
 
-def plan(given: Options) -> "Experiment":
-    """Make the experiment that the options describe; one that is not given has its default."""
+def plan(given: Options, **training: Any) -> "Experiment":  # noqa: ANN401 - arguments of `ScGen.fit`
+    """Make the experiment that the options describe, training as said; what is not given has its default."""
     from vae_np.evaluate.experiment import Experiment
 
     model = {"n_threads": given["threads"]}
     if given.get("kl_weight") is not None:
         model["kl_weight"] = given["kl_weight"]
+    training |= {name: given[name] for name in ("max_epochs", "batch_size") if given.get(name) is not None}
     return Experiment(
         condition_key=given["condition_key"],
         cell_type_key=given["cell_type_key"],
@@ -72,7 +73,7 @@ def plan(given: Options) -> "Experiment":
         layer=given.get("layer"),
         n_genes=given.get("genes"),
         model=model,
-        training={name: given[name] for name in ("max_epochs", "batch_size") if given.get(name) is not None},
+        training=training,
         predictions={
             "scgen": {name: given[name] for name in ("mode", "delta_method") if given.get(name) is not None}
         },

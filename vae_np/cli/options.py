@@ -56,6 +56,19 @@ KNOWN: dict[str, Callable] = {
         show_default=True,
         help="How delta is averaged over cell types.",
     ),
+    "checkpoint_every": click.option(
+        "--checkpoint-every",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Keep the training in OUT.checkpoint after every N epochs, to resume it if it is stopped.  "
+        "[default: not kept; with --resume 1]",
+    ),
+    "resume": click.option(
+        "--resume",
+        is_flag=True,
+        default=None,
+        help="Go on from OUT.checkpoint with the same data and settings; start anew if there is none.",
+    ),
     "out": click.option("--out", type=PATH, required=True, help="Output file."),
     "out_folder": click.option("--out", type=PATH, required=True, help="Output folder."),
     "seeds": click.option(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vae_np.cli.checkpoints import checkpoint_beside, kept_until_written
 from vae_np.cli.inputs import load_model, plan, read_cells
 from vae_np.cli.options import PATH, Options, options, require
 from vae_np.cli.output import as_records, print_table, remark, require_file, write_cells
@@ -32,11 +33,12 @@ def require_predictable(cells: "AnnData", given: Options) -> None:
 @click.argument("file", type=PATH)
 @options("condition_key", "control", "stimulated", "cell_type_key", "predict", "layer", "normalize")
 @options("genes", "max_epochs", "batch_size", "kl_weight", "seed", "threads", "model", "mode")
-@options("no_clip", "delta_method", "out", "json")
+@options("no_clip", "delta_method", "checkpoint_every", "resume", "out", "json")
 def predict(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes each option by its name
     """Predict the control cells of one cell type in FILE (.h5ad) as if they had been stimulated.
 
-    Without --model, trains first, on all cells but the stimulated ones of that type. Where FILE holds
+    Without --model, trains first, on all cells but the stimulated ones of that type; a training that is
+    kept (--checkpoint-every) and then stopped, even killed, is resumed with --resume. Where FILE holds
     such cells, the prediction is scored against them, beside baselines that need no model.
     """
     from vae_np.evaluate.experiment import choose_genes, train
@@ -52,25 +54,27 @@ def predict(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes ea
         model = load_model(given)
     else:
         require(given, "condition_key", "cell_type_key", reason="unless --model is given")
+    keep = checkpoint_beside(given["out"], given)
     cells = read_cells(file, given)
     if given["model"] is None:
         require_predictable(cells, given)
-    experiment, seed = plan(given), given["seed"] or 0
+    experiment, seed = plan(given, **keep), given["seed"] or 0
     keys = experiment.condition_key, experiment.cell_type_key
     has_stimulated = stim_key in labels(cells, keys[0])
     split = hold_out(cells, *keys, stim_key, target) if has_stimulated else Split(cells, cells[:0])
-    if given["model"] is None:
-        remark(f"removed before training: {split.held_out.n_obs} {stim_key} cells of {target}")
-        split = choose_genes(split, experiment.n_genes, experiment.layer)
-        model = train(split.train, experiment, seed, remark)
-    how = {**experiment.predictions["scgen"], "clip": not given["no_clip"]}
-    predicted = predict_context(model, split.train, experiment, target, seed, **how)
-    notes = predicted.uns["vae_np"]
-    rows: list[Row] = []
-    if split.held_out.n_obs:
-        _, rows = score_context(model, split, experiment, target, seed)
-        notes["scores"] = averages(rows)
-    write_cells(given["out"], predicted)
+    with kept_until_written(given["out"], keep):
+        if given["model"] is None:
+            remark(f"removed before training: {split.held_out.n_obs} {stim_key} cells of {target}")
+            split = choose_genes(split, experiment.n_genes, experiment.layer)
+            model = train(split.train, experiment, seed, remark)
+        how = {**experiment.predictions["scgen"], "clip": not given["no_clip"]}
+        predicted = predict_context(model, split.train, experiment, target, seed, **how)
+        notes = predicted.uns["vae_np"]
+        rows: list[Row] = []
+        if split.held_out.n_obs:
+            _, rows = score_context(model, split, experiment, target, seed)
+            notes["scores"] = averages(rows)
+        write_cells(given["out"], predicted)
     if given["as_json"]:
         counts = zip(notes["cell_types"], notes["n_control"], notes["n_stimulated"], strict=True)
         result = {

@@ -1,9 +1,15 @@
-"""Writing files whole or not at all: into a temporary file beside the target, then one rename."""
+"""Writing files whole or not at all: into a temporary file beside the target, then one rename.
+
+The order matters. The new file is on the disk itself (fsync) before it takes the name, and so is the name
+before we return; whatever stops the program or the machine meanwhile, the name belongs to the old file or to
+the new one, and either is complete.
+"""
 
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vae_np.errors import InputError
@@ -62,17 +68,61 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     ------
     InputError
         As in `require_writable`.
+    OSError
+        If writing fails, as on a full disk; it names the file.
     """
     path = require_writable(path)
-    handle, name = tempfile.mkstemp(prefix=".vae_np-", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
+        _to_disk(temporary)
         temporary.chmod(path.stat().st_mode if path.exists() else 0o666 & ~_umask())
         temporary.replace(path)
+        _names_to_disk(path.parent)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: str | Path) -> None:
+    """Remove what a writer of this file left beside it when it was killed.
+
+    Parameters
+    ----------
+    path
+        The file; nobody may be writing it now.
+    """
+    path = Path(path).resolve()
+    for leftover in path.parent.glob(_prefix(path) + "*"):
+        leftover.unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    """How the names of temporary files for this one begin, of the same length however long its name is."""
+    return f".vae_np-{zlib.crc32(path.name.encode(errors='surrogateescape')):08x}-"
+
+
+def _to_disk(file: Path) -> None:
+    """Wait until the contents of a file are on the disk itself."""
+    handle = os.open(file, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _names_to_disk(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk itself, where the system can do that."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _umask() -> int:

@@ -36,6 +36,8 @@ from vae_np.scgen.model_file import Fitted, read_model, write_model
 from vae_np.scgen.settings import Settings
 from vae_np.train.batches import split_cells
 from vae_np.train.diagnosis import NonFiniteLossError
+from vae_np.train.fingerprint import checksum_of_names
+from vae_np.train.keeping import Checkpoints
 from vae_np.train.loop import fit
 
 
@@ -119,6 +121,9 @@ class CellVae:
         weight_decay: float = 1e-6,
         kl_warmup_epochs: int = 0,
         progress: bool = True,
+        checkpoint: str | Path | None = None,
+        checkpoint_every: int = 1,
+        resume: bool = False,
     ) -> Self:
         """Train on all cells of `adata`, from new weights; leave out what is to be predicted yourself.
 
@@ -140,6 +145,13 @@ class CellVae:
             Of Adam; the defaults are the published ones.
         progress
             Whether to show a progress bar.
+        checkpoint
+            A file to keep the training in; yours to remove once the model is saved. None keeps nothing.
+        checkpoint_every
+            Epochs from one checkpoint to the next. Ctrl-C keeps the last whole epoch in any case.
+        resume
+            Whether to go on from the checkpoint, with the same data and settings, to the result of a training
+            that was never stopped; without such a file training starts from the beginning.
 
         Returns
         -------
@@ -149,7 +161,7 @@ class CellVae:
         Raises
         ------
         InputError
-            If the data or a setting cannot be used.
+            If the data or a setting cannot be used, or the checkpoint is damaged or of another training.
         NonFiniteLossError
             If training diverges; the model then holds the weights of the best epoch so far.
         """
@@ -157,6 +169,15 @@ class CellVae:
         condition, cell_type = labels(adata, condition_key), labels(adata, cell_type_key)
         context = further_labels(adata, context_keys, but=(condition_key, cell_type_key))
         settings = self.settings
+        checkpoints: Checkpoints | None = None
+        if checkpoint is not None:
+            about = {"seed": settings.seed, "layer": layer, "genes": checksum_of_names(adata.var_names)}
+            about |= {"condition_key": condition_key, "cell_type_key": cell_type_key}
+            columns = {condition_key: condition, cell_type_key: cell_type, **context}
+            about |= {f"labels {key!r}": checksum_of_names(column) for key, column in columns.items()}
+            checkpoints = Checkpoints(checkpoint, checkpoint_every, resume, about)
+        elif resume:
+            raise InputError("resume needs a checkpoint: name the file")
         sizes = Sizes(x.shape[1], settings.n_hidden, settings.n_latent, settings.n_layers)
         init_rng, split_rng, fit_rng = np.random.default_rng(settings.seed).spawn(3)
         train_cells, validation_cells = split_cells(x.shape[0], train_size, split_rng, validation_cells)
@@ -183,6 +204,7 @@ class CellVae:
                     epsilon=epsilon,
                     weight_decay=weight_decay,
                     progress=progress,
+                    checkpoints=checkpoints,
                 )
             except NonFiniteLossError as error:
                 trained, diverged = error.trained, error

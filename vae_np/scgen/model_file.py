@@ -1,29 +1,19 @@
-"""A trained model, and the file it is kept in: one .npz archive of plain arrays and a JSON header.
+"""A trained model, and the file it is kept in: a `vae_np.data.archive` of plain arrays and a JSON header."""
 
-`header` is the UTF-8 text of a JSON object as a vector of bytes; every other entry is a numeric array.
-Nothing in the file is ever executed, and the archive's own checksums (CRC-32) find damaged entries.
-"""
-
-import json
-import zipfile
-import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae_np.data.writing import whole_file
+from vae_np.data.archive import DAMAGE, Kind, read_archive, write_archive
 from vae_np.errors import InputError
 from vae_np.model.params import Params, Sizes, Stats
 from vae_np.scgen.arithmetic import Reference
 from vae_np.scgen.settings import Settings
 
-FORMAT, VERSION = "vae_np.ScGen", 1
+MODEL_FILE = Kind("model file", "vae_np.ScGen", 1)
 HISTORY, CONTEXT = "history_", "context_"  # before the names of the epochs' losses, and of further labels
-# What NumPy, zipfile and json raise for bytes and for parts that are not those of a model file.
-DAMAGE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, MemoryError)
-UNREADABLE = (*DAMAGE, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 
 
 class Fitted(NamedTuple):
@@ -70,8 +60,6 @@ def write_model(path: str | Path, settings: Settings, fitted: Fitted) -> None:
         If nothing can be written there.
     """
     header: dict[str, Any] = {
-        "format": FORMAT,
-        "version": VERSION,
         "settings": asdict(settings),
         "genes": fitted.genes,
         "layer": fitted.layer,
@@ -95,9 +83,7 @@ def write_model(path: str | Path, settings: Settings, fitted: Fitted) -> None:
     }.items():
         names, codes = np.unique(column, return_inverse=True)
         header[f"{name}_names"], arrays[f"{name}_codes"] = names.tolist(), codes
-    text = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, header=text, **arrays)
+    write_archive(path, MODEL_FILE, header, arrays)
 
 
 def read_model(path: str | Path) -> tuple[Settings, Fitted]:
@@ -118,22 +104,7 @@ def read_model(path: str | Path) -> tuple[Settings, Fitted]:
     InputError
         If the file does not exist, is not a model file, is damaged, or is of a newer version.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"model file {path} does not exist, or is no file")
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        header = json.loads(arrays.pop("header").tobytes())
-        known, version = header["format"] == FORMAT, int(header["version"])
-    except PermissionError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except UNREADABLE as error:
-        raise InputError(f"{path} is not a vae_np model file, or it is damaged") from error
-    if not known or version < 1:
-        raise InputError(f"{path} is not a vae_np model file")
-    if version > VERSION:
-        raise InputError(f"{path} has format version {version}, newer than {VERSION}: update vae_np")
+    header, arrays = read_archive(path, MODEL_FILE)
     try:
         return Settings(**header["settings"]), _fitted(header, arrays)
     except DAMAGE as error:

@@ -1,5 +1,7 @@
 """The training loop: minibatches through the loss, its gradient and Adam; the best epoch is kept."""
 
+from typing import Any
+
 import numpy as np
 
 from vae_np.data.matrix import (
@@ -17,13 +19,14 @@ from vae_np.kernels.threads import threads
 from vae_np.model.conditional import conditional_loss
 from vae_np.model.params import Params, Stats
 from vae_np.model.vae import loss
-from vae_np.train.adam import AdamState
 from vae_np.train.batches import draw_masks, minibatches, split_cells
 from vae_np.train.diagnosis import NonFiniteLossError, bad_tensor, bad_weight
+from vae_np.train.fingerprint import fingerprint
+from vae_np.train.keeping import Checkpoints, keeping
 from vae_np.train.progress import progress_bar
 from vae_np.train.settings import TrainSettings
+from vae_np.train.state import Sources, State, first_state
 from vae_np.train.step import train_step
-from vae_np.train.stopping import EarlyStopping
 from vae_np.train.trained import Trained, as_history, named
 
 
@@ -92,59 +95,54 @@ def mean_loss(
 
 
 def train_epoch(
-    params: Params,
-    stats: Stats,
-    state: AdamState,
+    state: State,
     x: Matrix,
     batches: list[np.ndarray],
     likelihood: Likelihood,
     settings: TrainSettings,
     kl_weight: float,
-    eps_rng: np.random.Generator,
-    mask_rng: np.random.Generator,
     c: np.ndarray | None = None,
-) -> tuple[np.ndarray, Stats]:
-    """Take one Adam step a batch; `params` and `state` change in place.
+) -> np.ndarray:
+    """Take one Adam step a batch.
 
     Parameters
     ----------
-    params, stats, state
-        The model and its optimizer.
+    state
+        The model, its optimizer and what is drawn from; changed in place.
     x, batches
         The matrix, and the indices of the cells of each step.
     likelihood, settings
         As in `fit`.
     kl_weight
         Factor on the KL in this epoch.
-    eps_rng, mask_rng
-        Sources of the noise and of the masks.
     c
         As in `fit`.
 
     Returns
     -------
-    tuple
-        Mean total, reconstruction and KL, (3,), nats per cell; the new running statistics.
+    np.ndarray
+        Mean total, reconstruction and KL, (3,), nats per cell.
 
     Raises
     ------
     FloatingPointError
         If a loss or a weight is not finite; the message names the first quantity that went wrong.
     """
+    params, n_draws, adam = state.params, settings.n_draws, settings.adam
     sizes, dtype = params.sizes, params.flat.dtype
     sums = np.zeros(3)
     for cells in batches:
         batch = some_rows(x, cells, dtype)
-        eps = eps_rng.standard_normal((settings.n_draws, len(cells), sizes.n_latent)).astype(dtype)
-        masks = draw_masks(sizes, len(cells), settings.n_draws, settings.dropout_rate, mask_rng, dtype)
+        eps = state.sources.eps.standard_normal((n_draws, len(cells), sizes.n_latent)).astype(dtype)
+        masks = draw_masks(sizes, len(cells), n_draws, settings.dropout_rate, state.sources.masks, dtype)
         known = None if c is None else c[cells]
-        value, stats = train_step(
-            params, stats, state, batch, eps, masks, likelihood, kl_weight, c=known, **settings.adam
+        value, state.stats = train_step(
+            params, state.stats, state.adam, batch, eps, masks, likelihood, kl_weight, c=known, **adam
         )
         sums += [quantity.sum(dtype=float) for quantity in value]
-    if bad := bad_weight(params, stats):
+    if bad := bad_weight(params, state.stats):
         raise FloatingPointError(bad)
-    return sums / sum(map(len, batches)), stats
+    return sums / sum(map(len, batches))
 
 
 def fit(
@@ -170,6 +168,7 @@ def fit(
     epsilon: float = 1e-8,
     weight_decay: float = 0.0,
     progress: bool = False,
+    checkpoints: Checkpoints | None = None,
 ) -> Trained:
     """Train by minibatch Adam on the loss [objective] and return the weights of the best epoch.
 
@@ -210,6 +209,9 @@ def fit(
         As in `adam_update`.
     progress
         Whether to show a progress bar.
+    checkpoints
+        A file to keep the training in and to go on from; the result is the same to the bit as without an
+        interruption.
 
     Returns
     -------
@@ -220,7 +222,7 @@ def fit(
     Raises
     ------
     InputError
-        If a setting or `x` cannot be used.
+        If a setting or `x` cannot be used, or a checkpoint is damaged or of another training.
     NonFiniteLossError
         If a loss is not finite, in training or in validation; it names the first quantity that went
         wrong and carries the weights of the best epoch so far (the initial ones if the first fails).
@@ -232,6 +234,7 @@ def fit(
         dropout_rate,
         max_epochs,
         batch_size,
+        early_stopping,
         patience,
         min_delta,
         lr,
@@ -246,38 +249,38 @@ def fit(
     c = _conditions(c, x.shape[0], params)
     likelihood.require_support(stored_values(x))
     x = smaller_form(x)
-    split_rng, shuffle_rng, eps_rng, mask_rng = rng.spawn(4)
+    split_rng, *sources = rng.spawn(4)
     train_cells, validation_cells = split_cells(x.shape[0], train_size, split_rng, validation_cells)
-    if early_stopping and len(validation_cells) == 0:
+    validates = len(validation_cells) > 0
+    if settings.early_stopping and not validates:
         raise InputError("early stopping needs validation cells: lower train_size or switch it off")
+    state = first_state(params, stats, Sources(*sources), settings)
 
-    params, state = params.copy(), AdamState.zeros_like(params)
-    stopping = EarlyStopping(settings.patience, settings.min_delta)
-    best = (params.copy(), stats.copy())
-    records: list[dict[str, float]] = []
+    def describe() -> dict[str, Any]:
+        return fingerprint(x, c, (train_cells, validation_cells), likelihood, settings, state)
+
     with (
         threads(),
-        progress_bar(settings.max_epochs, progress) as advance,
+        keeping(state, settings, checkpoints, describe, validates) as keep,
+        progress_bar(settings.max_epochs, progress, state.n_epochs) as advance,
         np.errstate(over="ignore", invalid="ignore"),
     ):
-        for epoch in range(settings.max_epochs):
-            weight = settings.kl_weight_in(epoch)
-            batches = minibatches(train_cells, settings.batch_size, shuffle_rng)
+        while not state.finished(settings):
+            weight = settings.kl_weight_in(state.n_epochs)
+            batches = minibatches(train_cells, settings.batch_size, state.sources.order)
             try:
-                means, stats = train_epoch(
-                    params, stats, state, x, batches, likelihood, settings, weight, eps_rng, mask_rng, c
-                )
+                means = train_epoch(state, x, batches, likelihood, settings, weight, c)
                 record = {"kl_weight": weight, **named("train", means)}
-                if len(validation_cells):
-                    means = mean_loss(params, stats, x, validation_cells, likelihood, settings.kl_weight, c)
+                if validates:
+                    model = state.params, state.stats
+                    means = mean_loss(*model, x, validation_cells, likelihood, settings.kl_weight, c)
                     record |= named("validation", means)
             except FloatingPointError as error:
-                message = f"training stopped in epoch {epoch + 1}: {error}; try a smaller lr"
-                raise NonFiniteLossError(message, Trained(*best, as_history(records))) from None
-            records.append(record)
+                message = f"training stopped in epoch {state.n_epochs + 1}: {error}; try a smaller lr"
+                trained = Trained(*state.best, as_history(state.records))
+                raise NonFiniteLossError(message, trained) from None
+            if state.take_in(record):
+                state.best = state.params.copy(), state.stats.copy()
             advance(means[0])
-            if stopping.is_best(means[0], epoch) or len(validation_cells) == 0:
-                best = (params.copy(), stats.copy())
-            if early_stopping and stopping.exhausted(epoch):
-                break
-    return Trained(*best, as_history(records))
+            keep()
+    return Trained(*state.best, as_history(state.records))

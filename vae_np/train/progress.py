@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(n_epochs: int, show: bool) -> Iterator[Callable[[float], None]]:
+def progress_bar(n_epochs: int, show: bool, n_done: int = 0) -> Iterator[Callable[[float], None]]:
     """Show a bar inside a `with` block and yield the function to call after each epoch.
 
     Parameters
@@ -14,6 +14,8 @@ def progress_bar(n_epochs: int, show: bool) -> Iterator[Callable[[float], None]]
         Length of the bar.
     show
         Whether to show it where stderr is a terminal or a notebook.
+    n_done
+        Epochs that are done already.
 
     Yields
     ------
@@ -36,5 +38,5 @@ def progress_bar(n_epochs: int, show: bool) -> Iterator[Callable[[float], None]]
     )
     silent = not (console.is_terminal or console.is_jupyter)
     with Progress(*columns, console=console, disable=silent) as bar:
-        task = bar.add_task("training", total=n_epochs, loss=float("nan"))
+        task = bar.add_task("training", total=n_epochs, completed=n_done, loss=float("nan"))
         yield lambda loss: bar.update(task, advance=1, loss=loss)

@@ -21,6 +21,7 @@ class TrainSettings:
     dropout_rate: float
     max_epochs: int
     batch_size: int
+    early_stopping: bool
     patience: int
     min_delta: float
     lr: float
@@ -35,6 +36,7 @@ class TrainSettings:
             "dropout_rate": real_number("dropout_rate", self.dropout_rate, least=0, below=1),
             "max_epochs": whole_number("max_epochs", self.max_epochs, least=1),
             "batch_size": whole_number("batch_size", self.batch_size, least=1),
+            "early_stopping": bool(self.early_stopping),
             "patience": whole_number("patience", self.patience, least=1),
             "min_delta": real_number("min_delta", self.min_delta, least=0),
             "lr": real_number("lr", self.lr, above=0),
