@@ -107,7 +107,7 @@ def run_sphinx(sources: Path, out: Path, language: str) -> None:
     result = subprocess.run([*command, str(sources), str(out)], capture_output=True, text=True, check=False)
     if result.returncode:
         said = [line for line in result.stderr.splitlines() if line.strip()]
-        raise InputError(f"Sphinx could not build the {language} edition: {' | '.join(said[:60])}")
+        raise InputError(f"Sphinx could not build the {language} edition: {' | '.join(said[:5])}")
 
 
 @contextmanager
