@@ -1,6 +1,7 @@
 """The notebooks carry no outputs, say how to install, and run in the book from the first cell to the last."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -89,7 +90,9 @@ def executed(folder, *paths):
 )
 def test_a_notebook_that_fails_or_warns_stops_the_book(tmp_path, source, said):
     static = "import sys; assert sys.modules['ipywidgets'] is None"  # a page has no use for sliders
-    good = written(tmp_path / "good.ipynb", static, "print(6 * 7)")
+    good = written(
+        tmp_path / "good.ipynb", static, "print(6 * 7)", "import os; print('process', os.getpid())"
+    )
     bad = tmp_path / "bad.ipynb"
     if source is None:
         bad.write_text("{half a note")
@@ -98,7 +101,10 @@ def test_a_notebook_that_fails_or_warns_stops_the_book(tmp_path, source, said):
     (tmp_path / "out").mkdir()
     result = executed(tmp_path / "out", good)
     assert result.stdout.startswith("notebook good.ipynb: ")
-    assert "42" in (tmp_path / "out" / "good.ipynb").read_text()
+    ran = (tmp_path / "out" / "good.ipynb").read_text()
+    assert "42" in ran
+    with pytest.raises(ProcessLookupError):  # nothing is left running
+        os.kill(int(re.search(r"process (\d+)", ran)[1]), 0)
     result = executed(tmp_path / "out", bad)
     assert result.stderr.splitlines()[-1].startswith(f"vae_np.errors.InputError: {said}"), result.stderr
     assert not (tmp_path / "out" / "bad.ipynb").exists()

@@ -10,6 +10,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from traitlets import default
 
 from vae_np.errors import InputError
 from vae_np.kernels.threads import usable_cores
@@ -17,6 +18,14 @@ from vae_np.verify.where import derivations
 
 STATIC = "import sys; sys.modules['ipywidgets'] = None"  # a page shows the figure, not the sliders
 LONGEST = 300  # seconds for one cell on a slow machine; a notebook takes less than 60
+
+
+class ThisPython(AsyncKernelManager):
+    """Starts a kernel in this very Python, whatever other ones Jupyter knows of."""
+
+    @default("kernel_spec_manager")
+    def _no_other(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[])
 
 
 def notebooks() -> list[Path]:
@@ -49,10 +58,9 @@ def executed(path: Path) -> nbformat.NotebookNode:
             f"notebook {path.name} cannot be read: it is no notebook, or a damaged one"
         ) from error
     notebook.cells.insert(0, nbformat.v4.new_code_cell(STATIC))
-    kernel = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))  # this very Python
     client = NotebookClient(
         notebook,
-        km=kernel,
+        kernel_manager_class=ThisPython,
         timeout=LONGEST,
         extra_arguments=["--Application.log_level=ERROR"],  # its remarks on sockets are nobody's concern
         resources={"metadata": {"path": str(path.parent)}},
