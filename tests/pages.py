@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from vae_np.book.marks import CODE, FIGURES, REFUTED, shown
+from vae_np.book.verdicts import refutations
 from vae_np.verify.equations import EQUATIONS
 from vae_np.verify.run import function_of, quoted, verify
 from vae_np.verify.where import derivations
@@ -38,11 +39,7 @@ def figures(label: str) -> str:
 
 def refuted(label: str) -> str:
     """The wrong readings of an equation, and the error that gives each away."""
-    return "\n".join(
-        f"> `{label}` refutes: {verdict.judge}; error {verdict.error:.1e}, bound {verdict.bound:.1e}"
-        for verdict in verify(TABLE[label]).verdicts
-        if verdict.refutes
-    )
+    return "\n".join(refutations(verify(TABLE[label])))
 
 
 def renewed(text: str) -> str:

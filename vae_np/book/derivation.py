@@ -126,6 +126,6 @@ def derivation_page(
     title, _, rest = text.partition("\n")
     text = f"{title}\n\n{companions(page, edition, exercises)}\n{rest}"
     text = CODE.sub(lambda m: beside(equations[m[2]], listing(m[2], page, language)), text)
-    text = REFUTED.sub(lambda m: refutations(reports[m[2]]), text)
+    text = REFUTED.sub(lambda m: "\n>\n".join(refutations(reports[m[2]])), text)
     text = FIGURES.sub(lambda m: raw(verdict(reports[m[2]], language)), text)
     return DRAWING.sub(lambda m: figure(f"/drawings/{m[1]}.svg", m[2]), text)

@@ -17,7 +17,7 @@ from vae_np.book.marks import DRAWING
 from vae_np.book.places import Edition, derivation_folder, page_of
 from vae_np.book.reference import PACKAGES, names_page, reference_page
 from vae_np.book.verdicts import summary
-from vae_np.verify.exercise import chapters
+from vae_np.verify.exercise import chapters, exercise
 from vae_np.verify.record import Report
 from vae_np.verify.where import CHECKOUT, PACKAGE, derivations
 
@@ -67,12 +67,6 @@ def route(language: str) -> list[str]:
     ]
 
 
-def title_of(page: str) -> str:
-    """Return the heading of a derivation page."""
-    text = (derivations() / f"{page}.md").read_text(encoding="utf-8")
-    return text.partition("\n")[0].removeprefix("# ")
-
-
 def guide() -> str:
     """Return the README, which an installed package carries as its description."""
     readme = CHECKOUT / "README.md"
@@ -99,7 +93,9 @@ def plain_pages(language: str, made: Made) -> dict[str, str]:
     listed = {
         "{verdicts}": summary(list(made.reports.values()), language),
         "{derivations}": "\n".join(route(language)),
-        "{exercises}": "\n".join(f"{title_of(chapter)} <exercises/{chapter}>" for chapter in chapters()),
+        "{exercises}": "\n".join(
+            f"{exercise(chapter).title} <exercises/{chapter}>" for chapter in chapters()
+        ),
         "{reference}": "\n".join(f"reference/{name}" for name in ("names", *PACKAGES)),
     }
     folder = HERE / "pages" / language

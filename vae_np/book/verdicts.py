@@ -100,10 +100,10 @@ def links(report: Report, page: str, language: str, exercises: Mapping[str, str]
     return f'<p class="equation-links">{" · ".join(found)}</p>'
 
 
-def refutations(report: Report) -> str:
-    """List the wrong readings of an equation, each with the error that gives it away."""
-    return "\n>\n".join(
+def refutations(report: Report) -> list[str]:
+    """Quote each wrong reading of an equation, with the error that gives it away."""
+    return [
         f"> `{report.label}` refutes: {found.judge}; error {found.error:.1e}, bound {found.bound:.1e}"
         for found in report.verdicts
         if found.refutes
-    )
+    ]
