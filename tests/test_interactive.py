@@ -103,7 +103,7 @@ def test_the_reparameterization_and_its_gradient(mathematics, rng):
     d_mu, d_log_var = reparameterize_backward(d_z, LOG_VAR[:, None], eps)
     Sum(d_mu[:, 0], np.abs(d_z).sum(axis=0)[:, 0]).agrees(field(got, "mu"), n_draws)
     size = 0.5 * np.exp(LOG_VAR / 2) * np.abs(d_z * eps).sum(axis=0)[:, 0]
-    Sum(d_log_var[:, 0], size).agrees(field(got, "logVar"), n_draws + 5)
+    Sum(d_log_var[:, 0], size).agrees(field(got, "log_var"), n_draws + 5)
 
 
 def test_the_moments_of_a_cloud(mathematics, rng):
@@ -123,8 +123,8 @@ def test_the_gradient_through_the_cloud_averages_to_the_exact_one(mathematics):
     size = np.abs(MU) + 2 + np.exp(LOG_VAR / 2) * (1 + np.abs(MU - 2)) + VAR
     Sum(MU - 2, size).agrees(field(got, "cloud", "mu"), 9)
     Sum(MU - 2, size).agrees(field(got, "exact", "mu"), 1)
-    Sum(VAR / 2, size).agrees(field(got, "cloud", "logVar"), 14)
-    Sum(VAR / 2, size).agrees(field(got, "exact", "logVar"), 3)
+    Sum(VAR / 2, size).agrees(field(got, "cloud", "log_var"), 14)
+    Sum(VAR / 2, size).agrees(field(got, "exact", "log_var"), 3)
 
 
 def elbo_grid(rng):
@@ -150,7 +150,7 @@ def test_the_parts_of_the_elbo(mathematics, rng):
         Sum(field(expected, name), size).agrees(field(got, name), 24)
     Sum(field(expected, "mean"), np.abs(w * x) / M).agrees(field(got, "posterior", "mu"), 8)
     size = 1 + np.abs(np.log(variance / M))
-    Sum(field(expected, "log_var"), size).agrees(field(got, "posterior", "logVar"), 8)
+    Sum(field(expected, "log_var"), size).agrees(field(got, "posterior", "log_var"), 8)
     bound_and_gap = field(got, "elbo") + field(got, "gap")
     Sum(field(got, "evidence"), evidence + gap + sizes["elbo"]).agrees(bound_and_gap, 26)
 

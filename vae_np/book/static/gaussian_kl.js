@@ -9,7 +9,7 @@
   const STRINGS = {
     en: {
       mu: "mean μ",
-      logVar: "log variance log σ²",
+      log_var: "log variance log σ²",
       reset: "Reset",
       toPrior: "Move q to the prior",
       picture: "Densities of the prior p and of q over z",
@@ -24,7 +24,7 @@
     },
     ja: {
       mu: "平均 μ",
-      logVar: "分散の対数 log σ²",
+      log_var: "分散の対数 log σ²",
       reset: "元に戻す",
       toPrior: "q を事前分布に移す",
       picture: "z についての事前分布 p と q の密度",
@@ -42,7 +42,7 @@
   start("gaussian_kl", STRINGS, (root, text) => {
     const sliders = [
       { name: "mu", label: text.mu, min: -3, max: 3, step: 0.1, value: 1, digits: 2 },
-      { name: "log_var", label: text.logVar, min: -3, max: 1, step: 0.1, value: -1, digits: 2 },
+      { name: "log_var", label: text.log_var, min: -3, max: 1, step: 0.1, value: -1, digits: 2 },
     ];
     const controls = panel(root, text.reset, sliders, update);
     controls.button("to_prior", text.toPrior, () => controls.glide({ mu: 0, log_var: 0 }));
@@ -74,22 +74,22 @@
 
     dragSlider(densities, controls, "mu");
 
-    function update({ mu, log_var: logVar }) {
-      const top = normalDensity(mu, mu, logVar) > 1 ? 2 : 1;
+    function update({ mu, log_var }) {
+      const top = normalDensity(mu, mu, log_var) > 1 ? 2 : 1;
       const x = { from: -8, to: 8, ticks: [-8, -4, 0, 4, 8], label: "z" };
       const y = { from: 0, to: top, ticks: [0, top / 2, top], label: text.density };
       const area = plane(densities, x, y);
       area.curve((z) => normalDensity(z, 0, 0), "prior");
-      area.curve((z) => normalDensity(z, mu, logVar), "q");
-      area.segment(mu, 0, mu, normalDensity(mu, mu, logVar), "center");
+      area.curve((z) => normalDensity(z, mu, log_var), "q");
+      area.segment(mu, 0, mu, normalDensity(mu, mu, log_var), "center");
 
-      const peak = Math.max(...Array.from({ length: 161 }, (_, i) => klDensity(-8 + i / 10, mu, logVar)));
+      const peak = Math.max(...Array.from({ length: 161 }, (_, i) => klDensity(-8 + i / 10, mu, log_var)));
       const high = [1, 2, 5, 10, 20].find((limit) => limit >= peak);
       const span = { from: -high / 5, to: high, ticks: [0, high], label: text.integrand };
       const below = plane(integrand, x, span);
-      below.area((z) => klDensity(z, mu, logVar), "integrand");
+      below.area((z) => klDensity(z, mu, log_var), "integrand");
 
-      const { position, variance, logVariance, total } = klTerms(mu, logVar);
+      const { position, variance, logVariance, total } = klTerms(mu, log_var);
       const largest = Math.max(position, variance, logVariance, total);
       const end = [2, 4, 8].find((limit) => limit >= largest);
       terms.scale(-1, end, [0, end / 2, end]);
@@ -97,7 +97,7 @@
         terms.bar(i, 0, value, i === 3 ? "sum" : value < 0 ? "negative" : "positive");
         terms.number(i, value);
       });
-      fill({ sigma: Math.exp(0.5 * logVar), variance: Math.exp(logVar) });
+      fill({ sigma: Math.exp(0.5 * log_var), variance: Math.exp(log_var) });
     }
 
     controls.refresh();

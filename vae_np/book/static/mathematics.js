@@ -1,5 +1,5 @@
 // The formulas of the interactive pages: pure functions of numbers and arrays of numbers, in nats.
-// As everywhere in the project, the variable is logVar = log sigma^2. The label of each equation stands in
+// As everywhere in the project, the variable is log_var = log sigma^2. The label of each equation stands in
 // square brackets; tests/test_interactive.py compares each function with its twin in vae_np.
 "use strict";
 
@@ -11,33 +11,33 @@ window.vae = (() => {
   const mean = (values) => sum(values) / values.length;
 
   // [gaussian-q], the density of N(mu, sigma^2) at z
-  function normalDensity(z, mu, logVar) {
-    return Math.exp(-0.5 * (LOG_2PI + logVar + (z - mu) ** 2 * Math.exp(-logVar)));
+  function normalDensity(z, mu, log_var) {
+    return Math.exp(-0.5 * (LOG_2PI + log_var + (z - mu) ** 2 * Math.exp(-log_var)));
   }
 
   // [kl-closed], KL(N(mu, sigma^2) || N(0, 1)) in its three parts
-  function klTerms(mu, logVar) {
+  function klTerms(mu, log_var) {
     const position = 0.5 * mu ** 2;
-    const variance = 0.5 * (Math.exp(logVar) - 1);
-    const logVariance = -0.5 * logVar;
+    const variance = 0.5 * (Math.exp(log_var) - 1);
+    const logVariance = -0.5 * log_var;
     return { position, variance, logVariance, total: position + variance + logVariance };
   }
 
   // q log(q / p) at z; its integral over z is the KL
-  function klDensity(z, mu, logVar) {
-    const logRatio = 0.5 * (z ** 2 - (z - mu) ** 2 * Math.exp(-logVar) - logVar);
-    return normalDensity(z, mu, logVar) * logRatio;
+  function klDensity(z, mu, log_var) {
+    const logRatio = 0.5 * (z ** 2 - (z - mu) ** 2 * Math.exp(-log_var) - log_var);
+    return normalDensity(z, mu, log_var) * logRatio;
   }
 
   // [reparam-gaussian], noise mapped onto a draw
-  function reparameterize(mu, logVar, eps) {
-    return mu + Math.exp(0.5 * logVar) * eps;
+  function reparameterize(mu, log_var, eps) {
+    return mu + Math.exp(0.5 * log_var) * eps;
   }
 
   // [grad-reparam-mu] [grad-reparam-log-var], summed over the draws
-  function reparameterizeBackward(dZ, logVar, eps) {
+  function reparameterizeBackward(dZ, log_var, eps) {
     const dSigma = sum(dZ.map((d, l) => d * eps[l]));
-    return { mu: sum(dZ), logVar: 0.5 * Math.exp(0.5 * logVar) * dSigma };
+    return { mu: sum(dZ), log_var: 0.5 * Math.exp(0.5 * log_var) * dSigma };
   }
 
   // Sample mean and standard deviation, the latter with n - 1
@@ -47,25 +47,25 @@ window.vae = (() => {
     return { mean: center, sd: Math.sqrt(squares / (values.length - 1)) };
   }
 
-  // Gradient of E (z - target)^2 / 2 in mu and logVar: as the mean over a cloud of draws, and exact,
+  // Gradient of E (z - target)^2 / 2 in mu and log_var: as the mean over a cloud of draws, and exact,
   // since E (z - target)^2 = (mu - target)^2 + sigma^2
-  function squareGradients(target, mu, logVar, eps) {
-    const dZ = eps.map((e) => (reparameterize(mu, logVar, e) - target) / eps.length);
-    const exact = { mu: mu - target, logVar: 0.5 * Math.exp(logVar) };
-    return { cloud: reparameterizeBackward(dZ, logVar, eps), exact };
+  function squareGradients(target, mu, log_var, eps) {
+    const dZ = eps.map((e) => (reparameterize(mu, log_var, e) - target) / eps.length);
+    const exact = { mu: mu - target, log_var: 0.5 * Math.exp(log_var) };
+    return { cloud: reparameterizeBackward(dZ, log_var, eps), exact };
   }
 
   // [linear-gaussian-evidence] [linear-gaussian-posterior] [term1-intractable] [elbo-gap]:
   // the model z ~ N(0, 1), x|z ~ N(w z, variance) and q = N(mu, sigma^2)
-  function elboParts(x, w, variance, mu, logVar) {
+  function elboParts(x, w, variance, mu, log_var) {
     const M = w ** 2 + variance;
-    const posterior = { mu: (w * x) / M, logVar: Math.log(variance / M) };
+    const posterior = { mu: (w * x) / M, log_var: Math.log(variance / M) };
     const evidence = -0.5 * (LOG_2PI + Math.log(M) + x ** 2 / M);
-    const square = (x - w * mu) ** 2 + w ** 2 * Math.exp(logVar);
+    const square = (x - w * mu) ** 2 + w ** 2 * Math.exp(log_var);
     const reconstruction = -0.5 * (LOG_2PI + Math.log(variance) + square / variance);
-    const kl = klTerms(mu, logVar).total;
+    const kl = klTerms(mu, log_var).total;
     const apart = (mu - posterior.mu) ** 2;
-    const gap = 0.5 * (((Math.exp(logVar) + apart) * M) / variance - 1 + posterior.logVar - logVar);
+    const gap = 0.5 * (((Math.exp(log_var) + apart) * M) / variance - 1 + posterior.log_var - log_var);
     return { evidence, reconstruction, kl, elbo: reconstruction - kl, gap, posterior };
   }
 

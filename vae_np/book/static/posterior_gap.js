@@ -12,7 +12,7 @@
       w: "decoder's slope w",
       variance: "noise variance s²",
       mu: "mean μ of q",
-      logVar: "log variance log σ² of q",
+      log_var: "log variance log σ² of q",
       reset: "Reset",
       toPosterior: "Move q to the posterior",
       picture: "Densities of the prior, the posterior and q over z",
@@ -34,7 +34,7 @@
       w: "デコーダの傾き w",
       variance: "ノイズの分散 s²",
       mu: "q の平均 μ",
-      logVar: "q の分散の対数 log σ²",
+      log_var: "q の分散の対数 log σ²",
       reset: "元に戻す",
       toPosterior: "q を事後分布に移す",
       picture: "z についての事前分布、事後分布、q の密度",
@@ -59,12 +59,12 @@
       { name: "w", label: text.w, min: -2, max: 2, step: 0.1, value: 1, digits: 2 },
       { name: "variance", label: text.variance, min: 0.2, max: 2, step: 0.1, value: 1, digits: 2 },
       { name: "mu", label: text.mu, min: -3.5, max: 3.5, step: 0.1, value: -0.5, digits: 2 },
-      { name: "log_var", label: text.logVar, min: -4, max: 2, step: 0.1, value: -1, digits: 2 },
+      { name: "log_var", label: text.log_var, min: -4, max: 2, step: 0.1, value: -1, digits: 2 },
     ];
     const controls = panel(root, text.reset, sliders, update);
     controls.button("to_posterior", text.toPosterior, () => {
-      const { mu, logVar } = partsOf(controls.values).posterior;
-      controls.glide({ mu, log_var: logVar });
+      const { mu, log_var } = partsOf(controls.values).posterior;
+      controls.glide({ mu, log_var });
     });
 
     const panels = html(root, "div", { class: "panels" });
@@ -95,21 +95,21 @@
 
     dragSlider(densities, controls, "mu");
 
-    function partsOf({ x, w, variance, mu, log_var: logVar }) {
-      return elboParts(x, w, variance, mu, logVar);
+    function partsOf({ x, w, variance, mu, log_var }) {
+      return elboParts(x, w, variance, mu, log_var);
     }
 
     function update(values) {
-      const { mu, log_var: logVar } = values;
+      const { mu, log_var } = values;
       const { evidence, reconstruction, kl, elbo, gap, posterior } = partsOf(values);
-      const curves = { posterior, q: { mu, logVar }, prior: { mu: 0, logVar: 0 } };
-      const peaks = Object.values(curves).map((curve) => normalDensity(curve.mu, curve.mu, curve.logVar));
+      const curves = { posterior, q: { mu, log_var }, prior: { mu: 0, log_var: 0 } };
+      const peaks = Object.values(curves).map((curve) => normalDensity(curve.mu, curve.mu, curve.log_var));
       const top = [0.5, 1, 2, 3].find((limit) => limit >= Math.max(...peaks));
       const x = { from: -4, to: 4, ticks: [-4, -2, 0, 2, 4], label: "z" };
       const y = { from: 0, to: top, ticks: [0, top / 2, top], label: text.density };
       const area = plane(densities, x, y);
       for (const [name, curve] of Object.entries(curves)) {
-        area.curve((z) => normalDensity(z, curve.mu, curve.logVar), name);
+        area.curve((z) => normalDensity(z, curve.mu, curve.log_var), name);
       }
 
       const low = [5, 10, 20, 50, 100, 200, 500].find((limit) => limit >= -Math.min(elbo, reconstruction));
@@ -120,8 +120,8 @@
       bars.bar(3, elbo, evidence, "gap");
       bars.bar(4, 0, evidence, "evidence");
       [reconstruction, -kl, elbo, gap, evidence].forEach((value, i) => bars.number(i, value));
-      fill({ posterior_mean: posterior.mu, posterior_sd: Math.exp(0.5 * posterior.logVar) });
-      fill({ q_mean: mu, q_sd: Math.exp(0.5 * logVar) });
+      fill({ posterior_mean: posterior.mu, posterior_sd: Math.exp(0.5 * posterior.log_var) });
+      fill({ q_mean: mu, q_sd: Math.exp(0.5 * log_var) });
     }
 
     controls.refresh();

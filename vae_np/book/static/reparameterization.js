@@ -23,7 +23,7 @@
   const STRINGS = {
     en: {
       mu: ["mean μ₁", "mean μ₂"],
-      logVar: ["log variance log σ₁²", "log variance log σ₂²"],
+      log_var: ["log variance log σ₁²", "log variance log σ₂²"],
       reset: "Reset",
       step: "One step down the gradient",
       picture: "The noise eps, the draws z and the line from each eps to its z",
@@ -36,7 +36,7 @@
     },
     ja: {
       mu: ["平均 μ₁", "平均 μ₂"],
-      logVar: ["分散の対数 log σ₁²", "分散の対数 log σ₂²"],
+      log_var: ["分散の対数 log σ₁²", "分散の対数 log σ₂²"],
       reset: "元に戻す",
       step: "勾配を 1 歩下る",
       picture: "ノイズ eps、サンプル z、および各 eps からその z への線",
@@ -54,8 +54,8 @@
     const sliders = [
       slider("mu_1", text.mu[0], { min: -2, max: 2 }, -1),
       slider("mu_2", text.mu[1], { min: -2, max: 2 }, 1),
-      slider("log_var_1", text.logVar[0], { min: -4, max: 0.5 }, 0),
-      slider("log_var_2", text.logVar[1], { min: -4, max: 0.5 }, -1.5),
+      slider("log_var_1", text.log_var[0], { min: -4, max: 0.5 }, 0),
+      slider("log_var_2", text.log_var[1], { min: -4, max: 0.5 }, -1.5),
     ];
     const controls = panel(root, text.reset, sliders, update);
     controls.button("step", text.step, () => controls.glide(stepDown(controls.values)));
@@ -101,25 +101,25 @@
         fillMoments({ [`mean_${j}`]: mu, [`sd_${j}`]: sigma });
         fillMoments({ [`sample_mean_${j}`]: sample.mean, [`sample_sd_${j}`]: sample.sd });
         fillGradients({ [`cloud_d_mu_${j}`]: through.mu, [`exact_d_mu_${j}`]: exact.mu });
-        fillGradients({ [`cloud_d_log_var_${j}`]: through.logVar, [`exact_d_log_var_${j}`]: exact.logVar });
+        fillGradients({ [`cloud_d_log_var_${j}`]: through.log_var, [`exact_d_log_var_${j}`]: exact.log_var });
       });
     }
 
     // One latent dimension: its parameters, draws and gradients
     function describe(values, j) {
-      const [mu, logVar] = [values[`mu_${j}`], values[`log_var_${j}`]];
+      const [mu, log_var] = [values[`mu_${j}`], values[`log_var_${j}`]];
       const eps = EPS.map((pair) => pair[j - 1]);
-      const z = eps.map((e) => reparameterize(mu, logVar, e));
-      const gradients = squareGradients(TARGET[j - 1], mu, logVar, eps);
-      return { mu, logVar, sigma: Math.exp(0.5 * logVar), z, gradients };
+      const z = eps.map((e) => reparameterize(mu, log_var, e));
+      const gradients = squareGradients(TARGET[j - 1], mu, log_var, eps);
+      return { mu, log_var, sigma: Math.exp(0.5 * log_var), z, gradients };
     }
 
     function stepDown(values) {
       const changed = {};
       for (const j of [1, 2]) {
-        const { mu, logVar, gradients } = describe(values, j);
+        const { mu, log_var, gradients } = describe(values, j);
         changed[`mu_${j}`] = controls.clamp(`mu_${j}`, mu - LR * gradients.cloud.mu);
-        changed[`log_var_${j}`] = controls.clamp(`log_var_${j}`, logVar - LR * gradients.cloud.logVar);
+        changed[`log_var_${j}`] = controls.clamp(`log_var_${j}`, log_var - LR * gradients.cloud.log_var);
       }
       return changed;
     }
