@@ -87,6 +87,11 @@ def bandwidth(kernel: Callable, n_bytes: int, *vectors: np.ndarray) -> float:
     return n_bytes * n / best_seconds(work)
 
 
+def update_rate(*vectors: np.ndarray) -> float:
+    """Bytes a second when three vectors are changed in place."""
+    return bandwidth(_update, 24, *vectors)
+
+
 def multiplication_rate(n: int, k: int, m: int) -> float:
     """Floating-point operations a second of a product (n, k) times (m, k)^T, its m rows shared."""
     rng = np.random.default_rng(0)
@@ -129,7 +134,7 @@ def measure_rates(n_threads: int, megabytes: int, square: int, shape: tuple[int,
     return Rates(
         bandwidth(_read, 4, a),
         bandwidth(_triad, 12, a, b, c),
-        bandwidth(_update, 24, a, b, c),
+        update_rate(a, b, c),
         multiplication_rate(square, square, square),
         multiplication_rate(*shape),
         adam_rate(n_threads),

@@ -22,7 +22,7 @@ from vae_np.data.matrix import Matrix, dense_rows, some_rows
 from vae_np.errors import InputError, whole_number
 from vae_np.kernels import use
 from vae_np.kernels.threads import threads
-from vae_np.model import gaussian, initialize
+from vae_np.model import Sizes, gaussian, initialize
 from vae_np.train.adam import AdamState
 from vae_np.train.batches import draw_masks
 from vae_np.train.step import train_step
@@ -75,13 +75,15 @@ def setting(name: str, n_threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def our_step(name: str, x: Matrix, seed: int) -> Step:
+def our_step(name: str, x: Matrix, seed: int, sizes: Sizes | None = None) -> Step:
     """Make the step that `vae_np.train.loop.train_epoch` takes for each batch.
 
     Parameters
     ----------
     name, x, seed
         As in `stepper`.
+    sizes
+        The model; None is the published one.
 
     Returns
     -------
@@ -89,7 +91,7 @@ def our_step(name: str, x: Matrix, seed: int) -> Step:
         From the indices of a batch's cells to its mean loss.
     """
     init_rng, eps_rng, mask_rng = np.random.default_rng(seed).spawn(3)
-    params, stats = initialize(published_sizes(x.shape[1]), init_rng)
+    params, stats = initialize(sizes or published_sizes(x.shape[1]), init_rng)
     sizes, dtype, state = params.sizes, params.flat.dtype, AdamState.zeros_like(params)
 
     def step(cells: np.ndarray) -> float:

@@ -1,0 +1,173 @@
+"""What a training costs, predicted before it is run: the model of `cost_model.py` against the stopwatch.
+
+The rates of the machine come from steps of two batch sizes and from its bandwidth. With them the step is
+predicted at other numbers of genes, widths, depths, batch sizes, threads and workers, whole trainings at
+other numbers of cells, with their memory, and each prediction is put beside what was measured.
+
+    python benchmarks/cost.py
+"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from cost_model import Job, Machine, calibrated, epoch_seconds, memory_bytes, step_seconds
+from cost_runs import WIDTHS, sizes_of
+from matplotlib.figure import Figure
+from output import COLORS, markdown_table, out_option, own_process, write
+from roofline import REST
+
+BASE = {"n_genes": 7000, "batch_size": 32, "n_threads": 1, "n_workers": 1, **WIDTHS}
+CALIBRATION = ({"batch_size": 32}, {"batch_size": 256})
+POINTS: tuple[dict[str, int], ...] = (  # what is changed
+    {"n_genes": 1000},
+    {"n_genes": 2000},
+    {"n_genes": 16_000},
+    {"batch_size": 64},
+    {"batch_size": 128},
+    {"batch_size": 512},
+    {"n_hidden": 400},
+    {"n_hidden": 1600},
+    {"n_layers": 1},
+    {"n_layers": 4},
+    {"n_latent": 20},
+    {"n_threads": 2},
+    {"n_threads": 2, "batch_size": 256},
+    {"n_threads": 2, "n_genes": 2000},
+    {"n_workers": 2},
+    {"n_workers": 2, "n_genes": 2000},
+)
+TRAININGS: tuple[dict[str, int], ...] = (
+    {"n_cells": 8000, "n_genes": 2000},
+    {"n_cells": 4000, "n_genes": 7000},
+    {"n_cells": 40_000, "n_genes": 1000, "batch_size": 256},
+    {"n_cells": 4000, "n_genes": 7000, "n_threads": 2},
+)
+TINY = {
+    "n_cells": 64,
+    "n_genes": 20,
+    "n_hidden": 8,
+    "n_latent": 2,
+}  # what the libraries take, with next to nothing
+
+
+def job_of(point: dict[str, Any], measured: dict[str, Any]) -> Job:
+    """The job of a point."""
+    n_cells, batch_size = point.get("n_cells", 0), point["batch_size"]
+    return Job(n_cells, sizes_of(point), batch_size, measured["density"], measured["n_expressed"])
+
+
+def in_words(point: dict[str, int]) -> str:
+    """What is changed, as text."""
+    return ", ".join(
+        f"{value:,} {name.removeprefix('n_').replace('_', ' ')}" for name, value in point.items()
+    )
+
+
+def measure(function: str, change: dict[str, int], base: dict[str, int], n_steps: int) -> dict[str, Any]:
+    """Measure in a process of its own, on as many cores as it needs."""
+    point = base | change
+    n_cores = point["n_threads"] * point["n_workers"]
+    return {"point": point, **own_process("cost_runs", function, n_cores, point=point, n_steps=n_steps)}
+
+
+def machine_of(base: dict[str, int], cores: list[int], n_steps: int, megabytes: int) -> Machine:
+    """Measure the rates of this machine."""
+    bandwidth = {
+        n: own_process("cost_runs", "update_bandwidth", n, n_threads=n, megabytes=megabytes) for n in cores
+    }
+    runs = [measure("point_phases", change, base, n_steps) for change in CALIBRATION]
+    return calibrated(bandwidth, [(job_of(run["point"], run), run["seconds"]) for run in runs], REST)
+
+
+def compared(kind: str, change: dict[str, int], predicted: float, measured: float) -> dict[str, Any]:
+    """A prediction beside a measurement."""
+    off = predicted / measured - 1
+    return {"kind": kind, "what": in_words(change), "predicted": predicted, "measured": measured, "off": off}
+
+
+def compare(
+    machine: Machine,
+    base: dict[str, int],
+    points: list[dict[str, int]],
+    trainings: list[dict[str, int]],
+    n: int,
+) -> list[dict[str, Any]]:
+    """Predict and measure: steps in ms, epochs in s, peaks of memory in MB."""
+    rows = []
+    for change in points:
+        run = measure("point_phases", change, base, n)
+        shared = run["point"]["n_threads"], run["point"]["n_workers"]
+        predicted = step_seconds(job_of(run["point"], run), machine, *shared)
+        rows.append(compared("step, ms", change, 1e3 * predicted, 1e3 * run["seconds"]["step"]))
+        click.echo(rows[-1], err=True)
+    empty = measure("training", TINY, base, n)["peak"]
+    for change in trainings:
+        run = measure("training", change, base, n)
+        job = job_of(run["point"], run)
+        seconds = epoch_seconds(job, machine, run["point"]["n_threads"])
+        rows.append(compared("epoch, s", change, seconds, run["epoch"]))
+        rows.append(compared("peak, MB", change, 1e-6 * memory_bytes(job, empty), 1e-6 * run["peak"]))
+        click.echo(rows[-2:], err=True)
+    return rows
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """A line for each comparison."""
+    lines = [
+        [
+            f"{row['kind']}: {row['what']}",
+            *(f"{row[name]:.3g}" for name in ("predicted", "measured")),
+            f"{row['off']:+.0%}",
+        ]
+        for row in rows
+    ]
+    return markdown_table(["", "predicted", "measured", "off"], lines)
+
+
+def draw(rows: list[dict[str, Any]]) -> Figure:
+    """Predicted against measured, with the band of 25 %."""
+    figure = Figure(figsize=(5, 4), layout="constrained")
+    axes = figure.add_subplot()
+    values = [row["measured"] for row in rows]
+    ends = min(values) / 2, max(values) * 2
+    axes.fill_between(
+        ends, [0.75 * end for end in ends], [1.25 * end for end in ends], color="#dddddd", lw=0, label="25 %"
+    )
+    for kind, color, marker in zip(
+        dict.fromkeys(row["kind"] for row in rows), (COLORS[3], COLORS[2], COLORS[5]), "osD", strict=False
+    ):
+        chosen = [row for row in rows if row["kind"] == kind]
+        axes.plot(
+            [row["measured"] for row in chosen],
+            [row["predicted"] for row in chosen],
+            marker,
+            color=color,
+            ms=5,
+            label=kind,
+        )
+    axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="measured", ylabel="predicted")
+    axes.legend(frameon=False)
+    return figure
+
+
+@click.command()
+@click.option("--steps", "n_steps", default=30, help="Timed steps of a point; epochs of a training are 3.")
+@click.option("--megabytes", default=200, help="Size of each vector that bandwidth is measured with.")
+@click.option("--genes", "n_genes", default=BASE["n_genes"], help="Genes where they are not changed.")
+@click.option("--points", "n_points", default=len(POINTS), help="Steps to compare; the first so many.")
+@click.option("--trainings", "n_trainings", default=len(TRAININGS), help="Trainings to compare.")
+@out_option
+def main(n_steps: int, megabytes: int, n_genes: int, n_points: int, n_trainings: int, out: Path) -> None:
+    """Measure the rates, predict, measure, compare."""
+    base = BASE | {"n_genes": n_genes}
+    chosen = list(POINTS[:n_points]), list(TRAININGS[:n_trainings])
+    machine = machine_of(base, [1, 2], n_steps, megabytes)
+    rows = compare(machine, base, *chosen, n_steps)
+    worst = max(rows, key=lambda row: abs(row["off"]))
+    click.echo(f"{table(rows)}\n\nfarthest off: {worst['kind']}, {worst['what']}, {worst['off']:+.0%}")
+    write(out, "cost", {"rates": machine._asdict(), "comparisons": rows}, draw(rows))
+
+
+if __name__ == "__main__":
+    main()
