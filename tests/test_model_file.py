@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 from dataclasses import asdict
 
 import numpy as np
@@ -15,6 +16,7 @@ from vae_np.data.archive import Kind, read_archive, write_archive
 from vae_np.errors import InputError
 from vae_np.scgen.migrations import from_1_to_2
 from vae_np.scgen.model_file import MODEL_FILE
+from vae_np.verify.where import derivations
 
 # A small model of few cells and epochs has no direction that its types could agree on.
 pytestmark = pytest.mark.filterwarnings("ignore:the cell types respond in different directions")
@@ -150,6 +152,59 @@ def test_a_table_that_is_not_that_of_the_arrays_is_refused(saved, load, claim):
     content = packed(signed(header, arrays, arrays=table | {"params": claim}), arrays)
     with pytest.raises(InputError, match=DAMAGED):
         load(content)
+
+
+# -------------------------------------------------------------------------------------- the page
+
+PAGE = (derivations() / "model_file.md").read_text(encoding="utf-8")
+
+
+def test_the_lines_on_the_page_read_a_model_with_numpy_alone(model, saved, tmp_path, monkeypatch):
+    (lines,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    model.save("model.npz")
+    names = {}
+    exec(lines, names)
+    weights = names["arrays"]["params"][: N_GENES * 4].reshape(N_GENES, 4)
+    np.testing.assert_array_equal(weights, model.params.encoder[0].W)
+    assert names["header"]["genes"] == model.genes
+
+    header, arrays = parts_of(saved)
+    changed = signed(header, arrays).replace(b"gene0", b"gene!")
+    (tmp_path / "model.npz").write_bytes(packed(changed, arrays))
+    with pytest.raises(AssertionError):
+        exec(lines, {})
+
+
+def test_the_page_names_every_field_and_every_array(saved):
+    with np.load(saved) as file:
+        header = json.loads(file["header"].tobytes())
+    nested = [
+        *header["settings"],
+        *header["training"],
+        *(f"preprocessing.{n}" for n in header["preprocessing"]),
+    ]
+    names = {*header, *header["arrays"], *nested} - {"preprocessing"}
+    general = [name.replace("context_donor", "context_KEY") for name in names]
+    general = [re.sub("^history_.*", "history_NAME", name) for name in general]
+    assert {name for name in general if f"`{name}`" not in PAGE} == set()
+    for kept in range(1, MODEL_FILE.version + 1):
+        assert f"\n| {kept} | " in PAGE
+
+
+def test_the_weights_stand_in_the_order_of_the_page(model, saved):
+    """W, b, gamma, beta of the encoder; two heads; the decoder; the output."""
+    _, arrays = parts_of(saved)
+    heads, normalized = [(4, 2), (2,)] * 2, [(4,)] * 3
+    sizes = [(N_GENES, 4), *normalized, *heads, (2, 4), *normalized, (4, N_GENES), (N_GENES,)]
+    pieces = np.split(arrays["params"], np.cumsum([np.prod(shape) for shape in sizes]))
+    assert len(pieces.pop()) == 0
+    p = model.params
+    expected = [*p.encoder[0], *p.mu, *p.log_var, *p.decoder[0], *p.output]
+    for piece, shape, array in zip(pieces, sizes, expected, strict=True):
+        np.testing.assert_array_equal(piece.reshape(shape), array)
+    stats = model.stats
+    np.testing.assert_array_equal(arrays["stats"].reshape(4, 4), [*stats.encoder[0], *stats.decoder[0]])
 
 
 # ---------------------------------------------------------------------------------- older files
