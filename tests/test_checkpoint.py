@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from archives import archive, parts_of
 from scipy import sparse
 
 from vae_np import ScGen, simulate, use
@@ -259,18 +260,14 @@ def test_other_initial_weights_are_refused(kept):
 
 def test_foreign_and_damaged_checkpoints_are_refused(kept):
     whole = kept.read_bytes()
-    with np.load(kept) as archive:
-        parts = dict(archive)
-    header = json.loads(parts["header"].tobytes())
-    n_params = len(parts["params"])
+    header, arrays = parts_of(kept)
+    n_params = len(arrays["params"])
 
     def packed(**changes):
-        buffer = io.BytesIO()
-        np.savez(buffer, **{name: value for name, value in (parts | changes).items() if value is not None})
-        return buffer.getvalue()
+        return archive(header, arrays, **changes)
 
     def encoded(**changes):
-        return packed(header=np.frombuffer(json.dumps(header | changes).encode(), np.uint8))
+        return archive(header | changes, arrays)
 
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 1
@@ -286,7 +283,8 @@ def test_foreign_and_damaged_checkpoints_are_refused(kept):
         (whole[:-1], "is not a vae_np checkpoint, or it is damaged$"),
         (bytes(flipped), "is not a vae_np checkpoint, or it is damaged$"),
         (encoded(format="vae_np.ScGen"), "is not a vae_np checkpoint$"),
-        (encoded(version=2), "has format version 2, newer than 1: update vae_np"),
+        (encoded(version=3), "has format version 3, newer than 2: update vae_np"),
+        (encoded(version=1), "version 1, older than this vae_np reads: make the checkpoint anew, or use"),
         (encoded(training=None), "damaged checkpoint: its header is not complete"),
         (encoded(generators=[]), "damaged checkpoint: its header is not complete"),
         (encoded(n_steps=-1), fit_together),

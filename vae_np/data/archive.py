@@ -1,41 +1,55 @@
 """Plain arrays and a JSON header in one file: what a trained model and a training on its way are kept in.
 
 The file is a .npz archive, which NumPy alone can open. `header` is the UTF-8 text of a JSON object as a
-vector of bytes; every other entry is an array of numbers. Nothing in it is ever executed, and the
-archive's own checksums (CRC-32) find damaged entries. The entries are stored as they are, not compressed,
-so that reading one takes no more memory than the file has bytes: what an entry claims to be is compared
-with its size before anything is allocated.
+vector of bytes; every other entry is an array of numbers. Nothing in it is ever executed. The header says in
+``arrays`` which arrays there are, with dtype and shape, and ends with the ``checksum`` of its own text up to
+that point and of all the numbers: a file in which anything was changed is no longer what it says. That finds
+accidents; against intent, every part is checked for what it is used for, as if there were no checksum.
 """
 
 import json
-import math
-import zipfile
-import zlib
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from vae_np import __version__
+from vae_np.data.checksum import checksum
+from vae_np.data.npz import DAMAGE, UNREADABLE, read_npz
 from vae_np.data.writing import whole_file
 from vae_np.errors import InputError
 
-# What NumPy, zipfile and json raise for bytes and for parts that are not those of such a file.
-DAMAGE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, MemoryError)
-UNREADABLE = (*DAMAGE, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+Header = dict[str, Any]
+Arrays = dict[str, np.ndarray]
+Migration = Callable[[Header, Arrays], tuple[Header, Arrays]]
+
+MORE_THAN_ANY_VERSION = 1000
+WITHOUT_CHECKSUM = 1  # the version of either kind whose header has neither a table of arrays nor a checksum
+CHECKSUM = ', "checksum": '  # always last
 
 
 class Kind(NamedTuple):
-    """A kind of file: what people call it, the name of its format, the newest version known here."""
+    """A kind of file.
+
+    Attributes
+    ----------
+    noun, format
+        What people call it, and what its header does.
+    version
+        The newest one known here, which is the one that is written.
+    migrations
+        Version -> what makes header and arrays of that version those of the next one.
+    """
 
     noun: str
     format: str
     version: int
+    migrations: Mapping[int, Migration] = {}
 
 
-def write_archive(
-    path: str | Path, kind: Kind, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
-) -> None:
+def write_archive(path: str | Path, kind: Kind, header: Mapping[str, Any], arrays: Arrays) -> None:
     """Write a header and arrays, whole or not at all, at exactly this path.
 
     Parameters
@@ -47,22 +61,23 @@ def write_archive(
     header
         What JSON can hold.
     arrays
-        Numbers by name.
+        Numbers by name, vectors and matrices.
 
     Raises
     ------
     InputError
         If nothing can be written there.
     """
-    words = json.dumps({"format": kind.format, "version": kind.version, **header})
-    text = np.frombuffer(words.encode(), np.uint8)
-    entries: dict[str, Any] = {"header": text, **arrays}
+    about = {"format": kind.format, "version": kind.version, "written_by": f"vae_np {__version__}"}
+    unsigned = json.dumps({**about, **header, "arrays": _table(arrays)}).removesuffix("}").encode()
+    text = unsigned + _signature(unsigned, arrays)
+    entries: dict[str, Any] = {"header": np.frombuffer(text, np.uint8), **arrays}
     with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **entries)
 
 
-def read_archive(path: str | Path, kind: Kind) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Read what `write_archive` wrote.
+def read_archive(path: str | Path, kind: Kind) -> tuple[Header, Arrays]:
+    """Read what `write_archive` wrote, now or in an older version.
 
     Parameters
     ----------
@@ -74,48 +89,67 @@ def read_archive(path: str | Path, kind: Kind) -> tuple[dict[str, Any], dict[str
     Returns
     -------
     tuple
-        The header and the arrays.
+        The header and the arrays, as the newest version has them.
 
     Raises
     ------
     InputError
-        If the file does not exist, is of another kind, is damaged, or is of a newer version.
+        If the file does not exist, is of another kind, is damaged, is of a newer version, or of an older one
+        without a migration.
     """
-    path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"{kind.noun} {path} does not exist, or is no file")
+    foreign = f"{path} is not a vae_np {kind.noun}"
     try:
-        with path.open("rb") as file:
-            _require_honest_sizes(file)
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-        header = json.loads(arrays.pop("header").tobytes())
-        known, version = header["format"] == kind.format, int(header["version"])
+        with open(path, "rb") as file:
+            arrays = read_npz(file)
+        text = arrays.pop("header").tobytes()
+        header = json.loads(text.decode(), parse_constant=_refuse)
+        found, version = header["format"], header["version"]
     except PermissionError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except UNREADABLE as error:
-        raise InputError(f"{path} is not a vae_np {kind.noun}, or it is damaged") from error
-    if not known or version < 1:
-        raise InputError(f"{path} is not a vae_np {kind.noun}")
+        raise InputError(f"{foreign}, or it is damaged") from error
+    if found != kind.format or type(version) is not int or not 1 <= version < MORE_THAN_ANY_VERSION:
+        raise InputError(foreign)
     if version > kind.version:
         raise InputError(f"{path} has format version {version}, newer than {kind.version}: update vae_np")
+    steps = range(version, kind.version)
+    if not set(steps) <= set(kind.migrations):
+        raise InputError(
+            f"{path} has format version {version}, older than this vae_np reads: make the {kind.noun} anew, "
+            "or use the version that wrote it"
+        )
+    try:
+        if version > WITHOUT_CHECKSUM:
+            _require_whole(header, text, arrays)
+        for step in steps:
+            header, arrays = kind.migrations[step](header, arrays)
+    except DAMAGE as error:
+        raise InputError(f"{foreign}, or it is damaged") from error
     return header, arrays
 
 
-def _require_honest_sizes(file: BinaryIO) -> None:
-    """Raise ValueError if an entry is compressed, or claims an array of another size than it has."""
-    size = file.seek(0, 2)
-    with zipfile.ZipFile(file) as archive:
-        entries = archive.infolist()
-        if sum(entry.file_size for entry in entries) > size:
-            raise ValueError("the entries are larger than the file")
-        for entry in entries:
-            if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
-                raise ValueError(f"{entry.filename} is compressed")
-            with archive.open(entry) as array:
-                if np.lib.format.read_magic(array) != (1, 0):
-                    raise ValueError(f"{entry.filename} is of another version of NumPy's format")
-                shape, _, dtype = np.lib.format.read_array_header_1_0(array)
-                if math.prod(shape) * dtype.itemsize != entry.file_size - array.tell():
-                    raise ValueError(f"{entry.filename} claims another size than it has")
+def _table(arrays: Arrays) -> dict[str, dict[str, Any]]:
+    """What the header says about the arrays."""
+    return {name: {"dtype": a.dtype.str, "shape": list(a.shape)} for name, a in arrays.items()}
+
+
+def _signature(text: bytes, arrays: Arrays) -> bytes:
+    """How a header ends whose text so far is given."""
+    digits = checksum([text, *arrays.values()])
+    return f'{CHECKSUM}"{digits}"}}'.encode()
+
+
+def _require_whole(header: Header, text: bytes, arrays: Arrays) -> None:
+    """Raise ValueError if header and arrays are not, to the last byte, what was written together."""
+    if header["arrays"] != _table(arrays) or list(header["arrays"]) != list(arrays):
+        raise ValueError("the arrays are not those of the header")
+    unsigned, found, _ = text.rpartition(CHECKSUM.encode())
+    if not found or text[len(unsigned) :] != _signature(unsigned, arrays):
+        raise ValueError("the checksum is of another content")
+
+
+def _refuse(constant: str) -> NoReturn:
+    """Raise ValueError for what Python's JSON takes for a number and JSON does not."""
+    raise ValueError(f"{constant} is no number")

@@ -32,13 +32,22 @@ from vae_np.model.params import Params, Sizes, Stats, initialize
 from vae_np.scgen.arithmetic import Reference
 from vae_np.scgen.cells import further_labels, labels, match_genes, matched_matrix
 from vae_np.scgen.estimates import Estimate, Estimator, estimate
-from vae_np.scgen.model_file import Fitted, read_model, write_model
+from vae_np.scgen.fitted import Fitted
+from vae_np.scgen.model_file import read_model, write_model
 from vae_np.scgen.settings import Settings
 from vae_np.train.batches import split_cells
 from vae_np.train.diagnosis import NonFiniteLossError
 from vae_np.train.fingerprint import checksum_of_names
 from vae_np.train.keeping import Checkpoints
 from vae_np.train.loop import fit
+from vae_np.train.settings import TrainSettings
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    """Give the values back; `InputError` if they overflowed on the way through the network."""
+    if not np.isfinite(values).all():
+        raise InputError("the model gives values that are not finite: its weights or the input are too large")
+    return values
 
 
 class CellVae:
@@ -178,6 +187,20 @@ class CellVae:
             checkpoints = Checkpoints(checkpoint, checkpoint_every, resume, about)
         elif resume:
             raise InputError("resume needs a checkpoint: name the file")
+        training = TrainSettings(
+            kl_weight=settings.kl_weight,
+            kl_warmup_epochs=kl_warmup_epochs,
+            n_draws=1,
+            dropout_rate=settings.dropout_rate,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            early_stopping=early_stopping,
+            patience=patience,
+            min_delta=min_delta,
+            lr=lr,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+        )
         sizes = Sizes(x.shape[1], settings.n_hidden, settings.n_latent, settings.n_layers)
         init_rng, split_rng, fit_rng = np.random.default_rng(settings.seed).spawn(3)
         train_cells, validation_cells = split_cells(x.shape[0], train_size, split_rng, validation_cells)
@@ -191,20 +214,10 @@ class CellVae:
                     x,
                     self._likelihood,
                     rng=fit_rng,
-                    kl_weight=settings.kl_weight,
-                    kl_warmup_epochs=kl_warmup_epochs,
-                    dropout_rate=settings.dropout_rate,
-                    max_epochs=max_epochs,
-                    batch_size=batch_size,
                     validation_cells=validation_cells,
-                    early_stopping=early_stopping,
-                    patience=patience,
-                    min_delta=min_delta,
-                    lr=lr,
-                    epsilon=epsilon,
-                    weight_decay=weight_decay,
                     progress=progress,
                     checkpoints=checkpoints,
+                    **asdict(training),
                 )
             except NonFiniteLossError as error:
                 trained, diverged = error.trained, error
@@ -220,6 +233,8 @@ class CellVae:
                 condition_key,
                 cell_type_key,
                 Reference(posterior(params, stats, x)[0], condition, cell_type, context),
+                training,
+                len(validation_cells),
             )
         if diverged is not None:
             raise diverged
@@ -241,7 +256,7 @@ class CellVae:
         Raises
         ------
         InputError
-            If the model is not trained or the cells cannot be used.
+            If the model is not trained, the cells cannot be used, or the result is not finite.
         """
         return self._posterior(cells)[0]
 
@@ -289,13 +304,14 @@ class CellVae:
         Raises
         ------
         InputError
-            If the model is not trained, or z has another number of latent dimensions.
+            If the model is not trained, z has another number of latent dimensions, or the result is not
+            finite.
         """
         z = np.asarray(z, self.params.flat.dtype)
         if z.ndim != 2 or z.shape[1] != self.params.sizes.n_latent:
             raise InputError(f"z has shape {z.shape}: the model takes (n, {self.params.sizes.n_latent})")
-        with self._threads():
-            return expectation(self.params, self.stats, z, self._likelihood)
+        with self._threads(), np.errstate(over="ignore", invalid="ignore"):
+            return _finite(expectation(self.params, self.stats, z, self._likelihood))
 
     def reconstruct(self, cells: AnnData | Matrix) -> np.ndarray:
         """Decode the posterior mean of each cell.
@@ -490,8 +506,9 @@ class CellVae:
 
     def _posterior(self, cells: AnnData | Matrix) -> tuple[np.ndarray, np.ndarray]:
         x = self._matrix(cells)
-        with self._threads():
-            return posterior(self.params, self.stats, x)
+        with self._threads(), np.errstate(over="ignore", invalid="ignore"):
+            mu, log_var = posterior(self.params, self.stats, x)
+        return _finite(mu), _finite(log_var)
 
     def _estimate(
         self,

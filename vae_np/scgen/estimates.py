@@ -9,7 +9,7 @@ from vae_np.data.matrix import Matrix
 from vae_np.elbo.gaussian_likelihood import gaussian
 from vae_np.errors import InputError, whole_number
 from vae_np.model.evidence import Evidence
-from vae_np.scgen.model_file import Fitted
+from vae_np.scgen.fitted import Fitted
 
 Estimator: TypeAlias = Callable[..., Evidence]
 

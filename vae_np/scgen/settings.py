@@ -7,6 +7,7 @@ import numpy as np
 from vae_np.errors import InputError, real_number, whole_number
 
 TINY = float(np.finfo(np.float32).tiny)  # a smaller variance would be 0 in float32
+MOST_LAYERS = 1000  # each costs objects, whatever its width: a file must not be able to ask for a billion
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Settings:
         checked = {
             "n_hidden": whole_number("n_hidden", self.n_hidden, least=1),
             "n_latent": whole_number("n_latent", self.n_latent, least=1),
-            "n_layers": whole_number("n_layers", self.n_layers, least=0),
+            "n_layers": whole_number("n_layers", self.n_layers, least=0, most=MOST_LAYERS),
             "dropout_rate": real_number("dropout_rate", self.dropout_rate, least=0, below=1),
             "kl_weight": real_number("kl_weight", self.kl_weight, least=0),
             "variance": real_number("variance", self.variance, least=TINY),

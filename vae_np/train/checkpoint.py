@@ -5,6 +5,9 @@ holds ``training``, the `fingerprint` of what is trained; ``n_steps``, Adam's co
 of each random generator as NumPy describes it. The arrays: ``params``, ``best_params``, ``m`` and ``v``, each
 (P,), in the order of `Params.flat`; ``stats``, ``best_stats``, in the order of `Stats.flat`; ``history_`` and
 the name of a loss, one number an epoch. Early stopping has no entry: it is what those losses make of it.
+
+An older version is not brought up to date but refused: a checkpoint promises the very bits of a training that
+was never stopped, and only the program that began the training can keep that promise. It lives for hours.
 """
 
 from pathlib import Path
@@ -19,7 +22,7 @@ from vae_np.train.fingerprint import generator_states
 from vae_np.train.state import State
 from vae_np.train.trained import as_history, named
 
-CHECKPOINT = Kind("checkpoint", "vae_np.checkpoint", 1)
+CHECKPOINT = Kind("checkpoint", "vae_np.checkpoint", 2)
 HISTORY = "history_"
 
 

@@ -4,29 +4,22 @@ Two trainings with one fingerprint go the same way, to the bit, with the same nu
 kind of machine. That is how a checkpoint is known to belong to the training that wants to go on from it.
 """
 
-import hashlib
 import json
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from vae_np.data.checksum import SHA256, checksum
 from vae_np.data.matrix import Matrix, chunks, dense_rows
 from vae_np.elbo.gaussian_likelihood import gaussian_variance
 from vae_np.elbo.likelihood import Likelihood
 from vae_np.train.settings import TrainSettings
 from vae_np.train.state import State
 
-SHA256 = "sha256:"
-
-
-def checksum(parts: Iterable[bytes]) -> str:
-    """SHA-256 of some bytes, given in parts."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return SHA256 + digest.hexdigest()
+LISTED = 20
 
 
 def checksum_of_names(names: Iterable[str]) -> str:
@@ -90,11 +83,18 @@ def fingerprint(
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """Say in what two fingerprints differ, with both values unless they are checksums; '' if in nothing."""
+    """Say in what two fingerprints differ, with both values unless they are checksums; '' if in nothing.
+
+    What is there comes from a file: whatever it is, the sentence stays short.
+    """
     found = []
     for name in dict.fromkeys([*here, *there]):
         old, new = there.get(name), here.get(name)
         if old != new:
-            is_checksum = str(new if old is None else old).startswith(SHA256)
-            found.append(f"other {name}" if is_checksum else f"{name} {old!r} there and {new!r} here")
-    return ", ".join(found)
+            shown = name if name in here else reprlib.repr(name)[1:-1]
+            known = new if old is None else old
+            is_checksum = isinstance(known, str) and known.startswith(SHA256)
+            values = f"{reprlib.repr(old)} there and {reprlib.repr(new)} here"
+            found.append(f"other {shown}" if is_checksum else f"{shown} {values}")
+    more = [f"{len(found) - LISTED} more"] if len(found) > LISTED else []
+    return ", ".join(found[:LISTED] + more)

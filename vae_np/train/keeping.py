@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vae_np.data.archive import DAMAGE
+from vae_np.data.npz import DAMAGE
 from vae_np.data.writing import remove_leftovers, require_writable
 from vae_np.errors import InputError, whole_number
 from vae_np.train.checkpoint import Checkpoint, read_checkpoint, restore, snapshot, write_checkpoint
