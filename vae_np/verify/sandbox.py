@@ -8,6 +8,7 @@ what this protects against and what it does not.
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -65,10 +66,11 @@ def check_file(
     if not Path(file).is_file():
         raise InputError(f"file {file} does not exist")
     order = [str(Path(file).resolve()), function, str(seconds), str(memory)]
+    start = time.monotonic()
     with temporary_folder() as folder, _warden(order, folder) as child:
         from vae_np.verify.check import check, contract_of  # takes a second, in which the file is loaded
 
-        fn = RemoteFunction(child, contract_of(label).outputs, seconds)
+        fn = RemoteFunction(child, contract_of(label).outputs, start, seconds)
         fn.wait_until_loaded()
         if not fn.ended:
             report = check(label, fn, level=level, seed=seed)

@@ -30,8 +30,8 @@ class RemoteFunction:
         The warden's process: requests go to its stdin, replies come from its stdout, both without a buffer.
     outputs
         Names of what the function returns.
-    seconds
-        Wall-clock limit from now on, for all calls together.
+    start, seconds
+        When the child was started (`time.monotonic`), and the wall-clock limit from then on.
 
     Attributes
     ----------
@@ -39,13 +39,15 @@ class RemoteFunction:
         Why there will be no more answers, as a sentence; empty as long as there will be.
     """
 
-    def __init__(self, child: subprocess.Popen[bytes], outputs: tuple[str, ...], seconds: float) -> None:
+    def __init__(
+        self, child: subprocess.Popen[bytes], outputs: tuple[str, ...], start: float, seconds: float
+    ) -> None:
         assert child.stdin is not None
         assert child.stdout is not None
         self.ended = ""
-        self._child, self._outputs, self._seconds = child, outputs, seconds
+        self._child, self._outputs = child, outputs
+        self._start, self._seconds = start, seconds
         self._requests, self._replies = child.stdin.fileno(), child.stdout
-        self._start = time.monotonic()
 
     def wait_until_loaded(self) -> None:
         """Wait for the file to have run; if it failed, `ended` says so.
@@ -96,7 +98,7 @@ class RemoteFunction:
 
         threading.Thread(target=fetch, daemon=True).start()
         try:
-            got = answer.get(timeout=max(0.0, self._left() + GRACE))
+            got = answer.get(timeout=max(0.0, self._left()) + GRACE)
         except queue.Empty:
             got = EOFError()
         if isinstance(got, Exception):
