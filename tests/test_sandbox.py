@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -426,7 +427,7 @@ def test_a_folder_deeper_than_any_path_may_be_is_removed():
     with temporary_folder() as folder:
         os.chdir(folder)
         try:
-            for _ in range(1500):
+            for _ in range(1100):
                 os.mkdir("deeper")
                 os.chdir("deeper")
         finally:
@@ -549,3 +550,13 @@ def test_unknown_labels_are_refused_though_the_file_is_running(tmp_path):
     with pytest.raises(InputError, match="there is no equation"):
         check_file("nonsense", f"{file}:f")
     assert left_over(tmp_path) == []
+
+
+def test_every_test_that_the_security_page_names_exists():
+    root = Path(__file__).parents[1]
+    page = (root / "SECURITY.md").read_text(encoding="utf-8")
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (root / "tests").glob("test_*.py"))
+    names = re.findall(r"`(test_\w+)`", page)
+    assert len(names) >= 6
+    assert [name for name in names if f"def {name}(" not in tests] == []
+    assert all((root / path).is_file() for path in re.findall(r"`(tests/\S+)`", page))
