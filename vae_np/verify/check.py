@@ -1,8 +1,5 @@
 """Check a learner's own function against an equation, and say what is wrong with it."""
 
-import inspect
-import traceback
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -14,6 +11,7 @@ from vae_np.verify.contracts import CONTRACTS, Contract, Sizes, random_sizes
 from vae_np.verify.explain import WHOLE, Trial, explain, written
 from vae_np.verify.hints import hints
 from vae_np.verify.judges import EPS
+from vae_np.verify.outputs import WrongOutputError, as_arrays, as_tuple, call, copies
 from vae_np.verify.record import Report, Term
 from vae_np.verify.run import find, verify
 
@@ -23,11 +21,6 @@ BOUND = 2**16 * EPS
 NEARLY = 1e-5
 # Rows that a rotation of the noise is fitted to, and how exactly it must be one.
 N_ROWS, ORTHOGONAL = 60, 1e-9
-LONGEST = 200  # characters of an exception's message
-
-
-class WrongOutputError(Exception):
-    """The function gave nothing that could be compared; the message says what it gave."""
 
 
 class Run(NamedTuple):
@@ -67,9 +60,7 @@ def check(label: str, fn: Callable[..., Any] | None = None, level: int = 2, seed
     level, seed = whole_number("level", level, least=0, most=3), whole_number("seed", seed, least=0)
     if fn is None:
         return verify(equation, seed)
-    if label not in CONTRACTS:
-        raise InputError(f"{label} has no function to check: the labels that have are {', '.join(CONTRACTS)}")
-    contract = CONTRACTS[label]
+    contract = contract_of(label)
     rng = np.random.default_rng([crc32(label.encode()), seed])
     if not callable(fn):
         return _report(label, f"this is a {type(fn).__name__}, not a function", level=level)
@@ -84,6 +75,20 @@ def check(label: str, fn: Callable[..., Any] | None = None, level: int = 2, seed
     return _compare(contract, fn, runs, level, rng)
 
 
+def contract_of(label: str) -> Contract:
+    """Return what a learner's function gets and gives back, for an equation that has a function.
+
+    Raises
+    ------
+    InputError
+        If the label is unknown, or its equation has no function.
+    """
+    find(label)
+    if label not in CONTRACTS:
+        raise InputError(f"{label} has no function to check: the labels that have are {', '.join(CONTRACTS)}")
+    return CONTRACTS[label]
+
+
 # --------------------------------------------------------------------------------- running it
 
 
@@ -91,84 +96,30 @@ def _run(contract: Contract, fn: Callable[..., Any], rng: np.random.Generator) -
     """Call the learner's function on copies of random arguments, and look at what comes back."""
     sizes = random_sizes(rng)
     arguments = contract.draw(rng, sizes)
-    expected = _as_tuple(contract.reference(*_copies(arguments)))
-    got = _outputs(contract, _call(fn, arguments), expected)
+    expected = as_tuple(contract.reference(*copies(arguments)))
+    got = _outputs(contract, call(fn, arguments), expected)
     return Run(sizes, arguments, got, expected)
 
 
 def _require_the_same_again(contract: Contract, fn: Callable[..., Any], run: Run) -> None:
     """A function of its arguments gives the same values for the same arguments."""
-    again = _outputs(contract, _call(fn, run.arguments), run.expected)
+    again = _outputs(contract, call(fn, run.arguments), run.expected)
     if not all(np.array_equal(a, b) for a, b in zip(again, run.got, strict=True)):
         raise WrongOutputError(
             "it gives another result for the same arguments: whatever is random comes in as an argument"
         )
 
 
-def _call(fn: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401
-    try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return fn(*_copies(arguments))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as raised:  # whatever else a function raises is about the function
-        raise WrongOutputError(_what_was_raised(fn, raised)) from None
-
-
-def _copies(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(a.copy() if isinstance(a, np.ndarray) else a for a in arguments)
-
-
-def _as_tuple(out: Any) -> tuple[Any, ...]:  # noqa: ANN401
-    return tuple(out) if isinstance(out, tuple | list) else (out,)
-
-
-def _what_was_raised(fn: Callable[..., Any], raised: BaseException) -> str:
-    code = getattr(inspect.unwrap(fn), "__code__", None)
-    return f"it raises {where_raised(raised, code.co_filename if code else '')}"
-
-
-def where_raised(raised: BaseException, file: str) -> str:
-    """Name an exception and the line of the learner's own file that it comes from, not ours."""
-    try:
-        said = str(raised).strip().splitlines()[0][:LONGEST] if str(raised).strip() else ""
-    except Exception:  # an exception that cannot be printed
-        said = ""
-    text = f"{type(raised).__name__}: {said}" if said else type(raised).__name__
-    own = [frame for frame in traceback.extract_tb(raised.__traceback__) if frame.filename == file]
-    if not own:
-        return text
-    line = f" ({own[-1].line})" if own[-1].line else ""
-    return f"{text}, in line {own[-1].lineno}{line}"
-
-
 def _outputs(contract: Contract, out: Any, expected: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:  # noqa: ANN401
-    """Take what the function returned as float arrays of the right shapes, or say why not."""
-    names = contract.outputs
-    if out is None:
-        raise WrongOutputError("it returns nothing: a return statement is missing")
-    outputs = _as_tuple(out) if len(names) > 1 or isinstance(out, tuple) else (out,)
-    if len(outputs) != len(names):
-        count = f"{len(outputs)} value{'s' if len(outputs) > 1 else ''}"
-        raise WrongOutputError(f"it returns {count}, expected {len(names)}: {', '.join(names)}")
-    arrays = []
-    for name, value, right in zip(names, outputs, expected, strict=True):
-        try:
-            array = np.array(value)  # a copy: the function may use its memory again
-        except ValueError:
-            raise WrongOutputError(f"{name} is no array: its rows have different lengths") from None
-        except Exception as raised:
-            raise WrongOutputError(f"{name} cannot be read as an array: {where_raised(raised, '')}") from None
-        if array.dtype.kind not in "fiub":
-            raise WrongOutputError(f"{name} holds values of type {array.dtype}, expected real numbers")
+    """Take what the function returned as finite arrays of the right shapes, or say why not."""
+    arrays = as_arrays(contract.outputs, out)
+    for name, array, right in zip(contract.outputs, arrays, expected, strict=True):
         if array.shape != right.shape:
             raise WrongOutputError(_about_shapes(name, array.shape, right.shape))
         if not np.isfinite(array).all():
             what = "NaN" if np.isnan(array).any() else "infinite values"
             raise WrongOutputError(f"{name} holds {what} where the right values are finite")
-        arrays.append(array)
-    return tuple(arrays)
+    return arrays
 
 
 def _about_shapes(name: str, got: tuple[int, ...], expected: tuple[int, ...]) -> str:
@@ -209,7 +160,7 @@ def _up_to_a_rotation(fn: Callable[..., Any], runs: Sequence[Run], rng: np.rando
 def _rotation(fn: Callable[..., Any], k: int, rng: np.random.Generator) -> np.ndarray | None:
     """Fit (z - mu) / sigma = eps Q for k dimensions; None unless Q is orthogonal and nothing is left over."""
     mu, log_var, eps = rng.normal(size=(3, N_ROWS, k))
-    z = _outputs(CONTRACTS["reparam-gaussian"], _call(fn, (mu, log_var, eps)), (mu,))[0]
+    z = _outputs(CONTRACTS["reparam-gaussian"], call(fn, (mu, log_var, eps)), (mu,))[0]
     u = (z - mu) * np.exp(-log_var / 2)
     rotation = np.linalg.lstsq(eps, u, rcond=None)[0]
     left = np.abs(u - eps @ rotation).max()
@@ -340,9 +291,9 @@ def _about_inputs(
             other = contract.draw(rng, run.sizes)[i]
             arguments = (*run.arguments[:i], other, *run.arguments[i + 1 :])
             if not isinstance(other, np.ndarray) or other.shape == run.arguments[i].shape:
-                right = _as_tuple(contract.reference(*_copies(arguments)))
+                right = as_tuple(contract.reference(*copies(arguments)))
                 try:
-                    got = _outputs(contract, _call(fn, arguments), right)[output]
+                    got = _outputs(contract, call(fn, arguments), right)[output]
                 except WrongOutputError:
                     changed = True
                     continue

@@ -13,9 +13,9 @@ import numpy as np
 
 from vae_np.errors import InputError, whole_number
 from vae_np.model.params import Params
-from vae_np.verify.check import where_raised
 from vae_np.verify.explain import snap, written
 from vae_np.verify.judges import EPS, STEP, ratio
+from vae_np.verify.outputs import where_raised
 from vae_np.verify.record import Report, Term
 
 Blocks = Mapping[str, np.ndarray]
