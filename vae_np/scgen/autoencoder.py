@@ -35,10 +35,16 @@ from vae_np.scgen.estimates import Estimate, Estimator, estimate
 from vae_np.scgen.model_file import Fitted, read_model, write_model
 from vae_np.scgen.settings import Settings
 from vae_np.train.batches import split_cells
-from vae_np.train.diagnosis import NonFiniteLossError
+from vae_np.train.diagnosis import DivergedError
 from vae_np.train.fingerprint import checksum_of_names
 from vae_np.train.keeping import Checkpoints
 from vae_np.train.loop import fit
+
+
+def _require_finite(rows: np.ndarray, what: str, advice: str) -> None:
+    """Raise `InputError` if some rows overflowed on their way through the network."""
+    if bad := np.count_nonzero(~np.isfinite(rows).all(axis=1)):
+        raise InputError(f"{what} of {bad} of {len(rows)} cells overflow {rows.dtype}: {advice}")
 
 
 class CellVae:
@@ -162,8 +168,9 @@ class CellVae:
         ------
         InputError
             If the data or a setting cannot be used, or the checkpoint is damaged or of another training.
-        NonFiniteLossError
-            If training diverges; the model then holds the weights of the best epoch so far.
+        DivergedError
+            If training diverges (`NonFiniteLossError` where something is not finite); the model then holds
+            the weights of the best epoch so far.
         """
         x = log_matrix(adata, layer)
         condition, cell_type = labels(adata, condition_key), labels(adata, cell_type_key)
@@ -183,7 +190,7 @@ class CellVae:
         train_cells, validation_cells = split_cells(x.shape[0], train_size, split_rng, validation_cells)
         measured = validation_cells if len(validation_cells) else train_cells
 
-        diverged: NonFiniteLossError | None = None
+        diverged: DivergedError | None = None
         with self._threads():
             try:
                 trained = fit(
@@ -206,7 +213,7 @@ class CellVae:
                     progress=progress,
                     checkpoints=checkpoints,
                 )
-            except NonFiniteLossError as error:
+            except DivergedError as error:
                 trained, diverged = error.trained, error
             params, stats, history = trained
             self._adata = adata
@@ -289,13 +296,15 @@ class CellVae:
         Raises
         ------
         InputError
-            If the model is not trained, or z has another number of latent dimensions.
+            If the model is not trained, z has another number of latent dimensions, or decoding it overflows.
         """
         z = np.asarray(z, self.params.flat.dtype)
         if z.ndim != 2 or z.shape[1] != self.params.sizes.n_latent:
             raise InputError(f"z has shape {z.shape}: the model takes (n, {self.params.sizes.n_latent})")
-        with self._threads():
-            return expectation(self.params, self.stats, z, self._likelihood)
+        with self._threads(), np.errstate(over="ignore", invalid="ignore"):
+            x_hat = expectation(self.params, self.stats, z, self._likelihood)
+        _require_finite(x_hat, "the decoded values", "these latent points lie too far out")
+        return x_hat
 
     def reconstruct(self, cells: AnnData | Matrix) -> np.ndarray:
         """Decode the posterior mean of each cell.
@@ -490,8 +499,11 @@ class CellVae:
 
     def _posterior(self, cells: AnnData | Matrix) -> tuple[np.ndarray, np.ndarray]:
         x = self._matrix(cells)
-        with self._threads():
-            return posterior(self.params, self.stats, x)
+        with self._threads(), np.errstate(over="ignore", invalid="ignore"):
+            mu, log_var = posterior(self.params, self.stats, x)
+        for latent in (mu, log_var):
+            _require_finite(latent, "the latents", "log-normalized values are at most 20")
+        return mu, log_var
 
     def _estimate(
         self,
