@@ -72,7 +72,7 @@ def test_two_trainings_at_once_are_as_they_are_alone(x):
             assert [digest(one.result(300)) for one in both] == [expected, expected]
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_a_training_in_a_process_of_a_pool_is_the_same(x, method):
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"this system cannot {method}")
@@ -108,6 +108,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_processes_agree_whatever_their_hash_seed_folder_and_earlier_work(tmp_path):
     def digests(hash_seed, folder, work):
         folder.mkdir()

@@ -15,7 +15,8 @@ from oracles import assert_gradients
 from scipy import sparse, special
 
 import vae_np
-from vae_np import ScGen
+from vae_np import ScGen, read_h5ad
+from vae_np.data import log_normalize, select_genes
 from vae_np.elbo import (
     bernoulli_log_likelihood,
     bernoulli_log_likelihood_backward,
@@ -33,7 +34,7 @@ from vae_np.evaluate.summary import averages
 from vae_np.layers import RunningStats, batch_norm, batch_norm_backward, leaky_relu, leaky_relu_backward
 from vae_np.model import Sizes, evidence, gaussian, initialize
 from vae_np.model.heads import guard_log_var, guard_log_var_backward
-from vae_np.train import AdamState, DivergedError, NonFiniteLossError, fit
+from vae_np.train import AdamState, DivergedError, NonFiniteLossError, fit, loop
 from vae_np.train.adam import adam_update_in_place
 from vae_np.train.diagnosis import bad_moment, runaway
 
@@ -442,3 +443,23 @@ def test_a_setting_that_float32_cannot_hold_is_refused(name, value):
         train(np.random.default_rng(0), np.float32, **{name: value})
     if name == "epsilon":
         train(np.random.default_rng(0), np.float64, **{name: value}, max_epochs=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"kl_weight": 1.0}, {"n_layers": 0}, {"n_layers": 1, "lr": 0.02}, {"epsilon": 1e-8}],
+    ids=str,
+)
+def test_ordinary_trainings_on_real_cells_are_far_from_the_alarm(real_data, settings, monkeypatch, backend):
+    seen = []
+    monkeypatch.setattr(
+        loop, "runaway", lambda record, untrained: seen.append(max(record.values()) / abs(untrained))
+    )
+    cells = log_normalize(read_h5ad(real_data / "kang_pbmc_small.h5ad"))
+    cells = cells[:, select_genes(cells, 500)].copy()
+    model = {name: settings[name] for name in settings if name in ("kl_weight", "n_layers")}
+    training = {name: settings[name] for name in settings if name not in model}
+    ScGen(n_hidden=200, **model).fit(cells, **KEYS, max_epochs=5, progress=False, **training)
+    print(f"{settings}: at most {max(seen):.3g} times the loss before training")
+    assert max(seen) < 1e3  # the alarm is at 1e6
