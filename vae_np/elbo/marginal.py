@@ -25,6 +25,12 @@ from vae_np.elbo.reparameterize import reparameterize
 PRIOR_SHARE = 0.1
 
 
+def _largest(log_w: np.ndarray) -> np.ndarray:
+    """Largest log weight of each cell, (n,); 0 if none has any weight, since -inf - (-inf) is no number."""
+    largest = log_w.real.max(axis=0)
+    return np.where(largest == -np.inf, 0, largest)
+
+
 def iwae(log_w: np.ndarray) -> np.ndarray:
     """Logarithm of the mean weight, log(1/L sum_l exp(log_w_l)) [iwae].
 
@@ -48,12 +54,6 @@ def iwae(log_w: np.ndarray) -> np.ndarray:
     largest = _largest(log_w)
     with np.errstate(divide="ignore"):  # the logarithm of no weight at all
         return largest + np.log(np.exp(log_w - largest).mean(axis=0))
-
-
-def _largest(log_w: np.ndarray) -> np.ndarray:
-    """Largest log weight of each cell, (n,); 0 if none has any weight, since -inf - (-inf) is no number."""
-    largest = log_w.real.max(axis=0)
-    return np.where(largest == -np.inf, 0, largest)
 
 
 def iwae_backward(d_iwae: np.ndarray, log_w: np.ndarray) -> np.ndarray:
