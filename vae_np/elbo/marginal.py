@@ -25,6 +25,12 @@ from vae_np.elbo.reparameterize import reparameterize
 PRIOR_SHARE = 0.1
 
 
+def _largest(log_w: np.ndarray) -> np.ndarray:
+    """Largest log weight of each cell, (n,); 0 if none has any weight, since -inf - (-inf) is no number."""
+    largest = log_w.real.max(axis=0)
+    return np.where(largest == -np.inf, 0, largest)
+
+
 def iwae(log_w: np.ndarray) -> np.ndarray:
     """Logarithm of the mean weight, log(1/L sum_l exp(log_w_l)) [iwae].
 
@@ -36,7 +42,7 @@ def iwae(log_w: np.ndarray) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        Shape (n,), nats; its expectation is a lower bound of log p(x).
+        Shape (n,), nats; its expectation is a lower bound of log p(x). Where no draw has any weight, -inf.
 
     Raises
     ------
@@ -45,8 +51,9 @@ def iwae(log_w: np.ndarray) -> np.ndarray:
     """
     if log_w.ndim != 2:
         raise ValueError(f"the log weights have shape {log_w.shape}: give (L, n)")
-    largest = log_w.real.max(axis=0)
-    return largest + np.log(np.exp(log_w - largest).mean(axis=0))
+    largest = _largest(log_w)
+    with np.errstate(divide="ignore"):  # the logarithm of no weight at all
+        return largest + np.log(np.exp(log_w - largest).mean(axis=0))
 
 
 def iwae_backward(d_iwae: np.ndarray, log_w: np.ndarray) -> np.ndarray:
@@ -62,10 +69,11 @@ def iwae_backward(d_iwae: np.ndarray, log_w: np.ndarray) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        d_log_w, shape (L, n).
+        d_log_w, shape (L, n); 0 where no draw has any weight.
     """
-    w = np.exp(log_w - log_w.max(axis=0))
-    return d_iwae * w / w.sum(axis=0)
+    w = np.exp(log_w - _largest(log_w))
+    total = w.sum(axis=0)
+    return d_iwae * w / np.where(total > 0, total, 1)
 
 
 def log_defensive_mixture(

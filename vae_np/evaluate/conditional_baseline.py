@@ -77,7 +77,7 @@ def conditional_vae(
     ------
     InputError
         If a name is not among the cells, there is no control cell of the target, or a setting is wrong.
-    NonFiniteLossError
+    DivergedError
         If training diverges.
     """
     if mode not in ("change", "decode"):

@@ -119,7 +119,7 @@ def train(cells: AnnData, experiment: Experiment, seed: int, say: Say = silent) 
 
     Raises
     ------
-    InputError, NonFiniteLossError
+    InputError, DivergedError
         As in `ScGen.fit`.
     """
     say(f"training on {cells.n_obs} cells x {cells.n_vars} genes")

@@ -70,7 +70,7 @@ def run(
 
     Raises
     ------
-    InputError, NonFiniteLossError
+    InputError, DivergedError
         As in `train` and `score_context`.
     """
     model = train(split.train, experiment, seed, say)
@@ -107,7 +107,7 @@ def leave_one_out(
 
     Raises
     ------
-    InputError, NonFiniteLossError
+    InputError, DivergedError
         As in `hold_out` and `run`.
     """
     keys = experiment.condition_key, experiment.cell_type_key

@@ -15,16 +15,21 @@ than none. It is no squared correlation, which could not be negative and would f
 import numpy as np
 from scipy import stats
 
+from vae_np.evaluate.baselines import CONSTANT
 from vae_np.evaluate.distances import distances, energy_distance, mmd
 
 N_DEGS = 100
 
 
 def pearson(a: np.ndarray, b: np.ndarray) -> float | None:
-    """Pearson correlation over the entries, or None where one side is constant."""
-    a, b = a - a.mean(), b - b.mean()
-    norm = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / norm) if norm > 0 else None
+    """Pearson correlation over the entries, or None where one side is constant up to rounding.
+
+    There is no such number then: SciPy gives NaN, or that of the rounding errors, with a warning.
+    """
+    if any(np.ptp(side) <= CONSTANT * np.abs(side).max() for side in (a, b)):
+        return None
+    a, b = ((side - side.mean()) / np.ptp(side) for side in (a, b))  # squares neither overflow nor vanish
+    return float(np.clip(a @ b / np.sqrt((a @ a) * (b @ b)), -1, 1))
 
 
 def r_squared(a: np.ndarray, b: np.ndarray) -> float | None:
@@ -99,6 +104,7 @@ def mean_scores(
     p, t, c = (cells.mean(axis=0, dtype=float) for cells in (predicted, true, control))
     v, w = (cells.var(axis=0, dtype=float) for cells in (predicted, true))
     change = float(np.sum((t - c) ** 2))
+    has_changed = change > CONSTANT**2 * float(t @ t + c @ c)
     return _defined(
         {
             "r2_mean": r_squared(p, t),
@@ -106,7 +112,7 @@ def mean_scores(
             "r2_var": r_squared(v, w),
             "r2_var_deg100": r_squared(v[degs], w[degs]),
             "pearson_delta": pearson(p - c, t - c),
-            "r2_delta": 1 - float(np.sum((p - t) ** 2)) / change if change > 0 else None,
+            "r2_delta": 1 - float(np.sum((p - t) ** 2)) / change if has_changed else None,
             "mse": float(np.mean((p - t) ** 2)),
         }
     )

@@ -23,23 +23,24 @@ def _normalize(
     n, n_features = a.shape
     real = a.dtype.type
     h, u, inverse_s = np.empty_like(a), np.empty_like(a), np.empty_like(gamma)
-    mean, var = running_mean.copy(), running_var.copy()
+    start, middle, var = running_mean.copy(), np.zeros_like(gamma), running_var.copy()
     if train:
-        mean[:], var[:] = 0, 0
+        start[:], var[:] = a[0], 0
         for i in range(n):
             for j in range(n_features):
-                mean[j] += a[i, j]
-        mean /= real(n)
+                middle[j] += a[i, j] - start[j]
+        middle /= real(n)
         for i in range(n):
             for j in range(n_features):
-                var[j] += (a[i, j] - mean[j]) ** 2
+                var[j] += (a[i, j] - start[j] - middle[j]) ** 2
         var /= real(n)
     for j in range(n_features):
         inverse_s[j] = real(1) / math.sqrt(var[j] + real(epsilon))
     for i in range(n):
         for j in range(n_features):
-            u[i, j] = (a[i, j] - mean[j]) * inverse_s[j]
+            u[i, j] = (a[i, j] - start[j] - middle[j]) * inverse_s[j]
             h[i, j] = gamma[j] * u[i, j] + beta[j]
+    mean = start + middle
     if train:
         keep, add = real(1 - momentum), real(momentum)
         mean = keep * running_mean + add * mean

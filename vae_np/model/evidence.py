@@ -173,8 +173,9 @@ def marginal_log_likelihood(
     def estimate(cells: Cells) -> Evidence:
         log_w = np.concatenate([_log_weights(cells, eps, rng) for eps in _noise(cells, n_samples, rng)])
         value = iwae(log_w)
-        weight = np.exp(log_w - value)  # its mean is 1
-        dominated = weight.max(axis=0) > n_samples / 2
+        possible = np.where(np.isfinite(value), value, 0)  # -inf where no draw has any weight
+        weight = np.exp(log_w - possible)  # its mean is 1
+        dominated = (weight.max(axis=0) > n_samples / 2) | ~np.isfinite(value)
         return Evidence(value, np.where(dominated, np.inf, _standard_error(weight)))
 
     return _by_chunk(params, stats, x, likelihood, n_samples, estimate)

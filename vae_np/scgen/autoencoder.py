@@ -36,18 +36,17 @@ from vae_np.scgen.fitted import Fitted
 from vae_np.scgen.model_file import read_model, write_model
 from vae_np.scgen.settings import Settings
 from vae_np.train.batches import split_cells
-from vae_np.train.diagnosis import NonFiniteLossError
+from vae_np.train.diagnosis import DivergedError
 from vae_np.train.fingerprint import checksum_of_names
 from vae_np.train.keeping import Checkpoints
 from vae_np.train.loop import fit
 from vae_np.train.settings import TrainSettings
 
 
-def _finite(values: np.ndarray) -> np.ndarray:
-    """Give the values back; `InputError` if they overflowed on the way through the network."""
-    if not np.isfinite(values).all():
-        raise InputError("the model gives values that are not finite: its weights or the input are too large")
-    return values
+def _require_finite(rows: np.ndarray, what: str, advice: str) -> None:
+    """Raise `InputError` if some rows overflowed on their way through the network."""
+    if bad := np.count_nonzero(~np.isfinite(rows).all(axis=1)):
+        raise InputError(f"{what} of {bad} of {len(rows)} cells overflow {rows.dtype}: {advice}")
 
 
 class CellVae:
@@ -171,8 +170,9 @@ class CellVae:
         ------
         InputError
             If the data or a setting cannot be used, or the checkpoint is damaged or of another training.
-        NonFiniteLossError
-            If training diverges; the model then holds the weights of the best epoch so far.
+        DivergedError
+            If training diverges (`NonFiniteLossError` where something is not finite); the model then holds
+            the weights of the best epoch so far.
         """
         x = log_matrix(adata, layer)
         condition, cell_type = labels(adata, condition_key), labels(adata, cell_type_key)
@@ -206,7 +206,7 @@ class CellVae:
         train_cells, validation_cells = split_cells(x.shape[0], train_size, split_rng, validation_cells)
         measured = validation_cells if len(validation_cells) else train_cells
 
-        diverged: NonFiniteLossError | None = None
+        diverged: DivergedError | None = None
         with self._threads():
             try:
                 trained = fit(
@@ -219,7 +219,7 @@ class CellVae:
                     checkpoints=checkpoints,
                     **asdict(training),
                 )
-            except NonFiniteLossError as error:
+            except DivergedError as error:
                 trained, diverged = error.trained, error
             params, stats, history = trained
             self._adata = adata
@@ -304,14 +304,15 @@ class CellVae:
         Raises
         ------
         InputError
-            If the model is not trained, z has another number of latent dimensions, or the result is not
-            finite.
+            If the model is not trained, z has another number of latent dimensions, or decoding it overflows.
         """
         z = np.asarray(z, self.params.flat.dtype)
         if z.ndim != 2 or z.shape[1] != self.params.sizes.n_latent:
             raise InputError(f"z has shape {z.shape}: the model takes (n, {self.params.sizes.n_latent})")
         with self._threads(), np.errstate(over="ignore", invalid="ignore"):
-            return _finite(expectation(self.params, self.stats, z, self._likelihood))
+            x_hat = expectation(self.params, self.stats, z, self._likelihood)
+        _require_finite(x_hat, "the decoded values", "these latent points lie too far out")
+        return x_hat
 
     def reconstruct(self, cells: AnnData | Matrix) -> np.ndarray:
         """Decode the posterior mean of each cell.
@@ -508,7 +509,9 @@ class CellVae:
         x = self._matrix(cells)
         with self._threads(), np.errstate(over="ignore", invalid="ignore"):
             mu, log_var = posterior(self.params, self.stats, x)
-        return _finite(mu), _finite(log_var)
+        for latent in (mu, log_var):
+            _require_finite(latent, "the latents", "log-normalized values are at most 20")
+        return mu, log_var
 
     def _estimate(
         self,

@@ -68,7 +68,7 @@ def estimate(
     Raises
     ------
     InputError
-        If n_samples, variance or seed are out of range.
+        If n_samples, variance or seed are out of range, or the values of the cells are too large.
     """
     n_samples = whole_number("n_samples", n_samples, least=1, most=1_000_000)
     rng = np.random.default_rng(whole_number("seed", seed, least=0))
@@ -81,4 +81,9 @@ def estimate(
     except ValueError:
         name = "residual_variance" if variance is None else "variance"
         raise InputError(f"{name} is not positive for every gene: give a variance > 0") from None
-    return Estimate(*estimator(fitted.params, fitted.stats, x, likelihood, n_samples, rng), used, origin)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = estimator(fitted.params, fitted.stats, x, likelihood, n_samples, rng)
+    if bad := np.count_nonzero(np.isnan(found.value)):
+        kind = fitted.params.flat.dtype
+        raise InputError(f"{bad} of {x.shape[0]} cells overflow {kind}: log-normalized values are at most 20")
+    return Estimate(*found, used, origin)

@@ -2,7 +2,7 @@
 
 from vae_np.train.adam import AdamState, adam_bias, adam_moments, adam_step, adam_update
 from vae_np.train.batches import draw_masks, minibatches, split_cells
-from vae_np.train.diagnosis import NonFiniteLossError
+from vae_np.train.diagnosis import DivergedError, NonFiniteLossError
 from vae_np.train.keeping import Checkpoints
 from vae_np.train.loop import fit, mean_loss
 from vae_np.train.trained import Trained
@@ -10,6 +10,7 @@ from vae_np.train.trained import Trained
 __all__ = [
     "AdamState",
     "Checkpoints",
+    "DivergedError",
     "NonFiniteLossError",
     "Trained",
     "adam_bias",

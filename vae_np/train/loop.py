@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from vae_np.data.matrix import (
+    CHUNK,
     Matrix,
     checked_matrix,
     chunks,
@@ -20,7 +21,14 @@ from vae_np.model.conditional import conditional_loss
 from vae_np.model.params import Params, Stats
 from vae_np.model.vae import loss
 from vae_np.train.batches import draw_masks, minibatches, split_cells
-from vae_np.train.diagnosis import NonFiniteLossError, bad_tensor, bad_weight
+from vae_np.train.diagnosis import (
+    DivergedError,
+    NonFiniteLossError,
+    bad_moment,
+    bad_tensor,
+    bad_weight,
+    runaway,
+)
 from vae_np.train.fingerprint import fingerprint
 from vae_np.train.keeping import Checkpoints, keeping
 from vae_np.train.progress import progress_bar
@@ -89,7 +97,8 @@ def mean_loss(
         if not np.isfinite(value.total).all():
             on_the_way = {name: getattr(cache, name) for name in ("x", "mu", "log_var", "z", "x_hat")}
             losses = {name: getattr(value, name) for name in ("kl", "reconstruction", "total")}
-            raise FloatingPointError(f"in validation, {bad_tensor(**on_the_way, **losses)}")
+            bad = bad_weight(params, stats) or f"in validation, {bad_tensor(**on_the_way, **losses)}"
+            raise FloatingPointError(bad)
         sums += [quantity.sum(dtype=float) for quantity in value]
     return sums / len(cells)
 
@@ -140,7 +149,7 @@ def train_epoch(
             params, state.stats, state.adam, batch, eps, masks, likelihood, kl_weight, c=known, **adam
         )
         sums += [quantity.sum(dtype=float) for quantity in value]
-    if bad := bad_weight(params, state.stats):
+    if bad := bad_weight(params, state.stats) or bad_moment(state.adam):
         raise FloatingPointError(bad)
     return sums / sum(map(len, batches))
 
@@ -226,6 +235,8 @@ def fit(
     NonFiniteLossError
         If a loss is not finite, in training or in validation; it names the first quantity that went
         wrong and carries the weights of the best epoch so far (the initial ones if the first fails).
+    DivergedError
+        The same of a loss that is finite, but a million times that of the first weights.
     """
     settings = TrainSettings(
         kl_weight,
@@ -254,17 +265,34 @@ def fit(
     validates = len(validation_cells) > 0
     if settings.early_stopping and not validates:
         raise InputError("early stopping needs validation cells: lower train_size or switch it off")
+    settings.require_range_of(params.flat.dtype)
     state = first_state(params, stats, Sources(*sources), settings)
 
     def describe() -> dict[str, Any]:
         return fingerprint(x, c, (train_cells, validation_cells), likelihood, settings, state)
 
+    def losses_of(model: tuple[Params, Stats], cells: np.ndarray) -> np.ndarray:
+        return mean_loss(*model, x, cells, likelihood, settings.kl_weight, c)
+
+    def stopped(why: object) -> str:
+        advice = f"try a smaller lr than {settings.lr:g}, or float64"
+        return f"training stopped in epoch {state.n_epochs + 1}: {why}; {advice}"
+
+    def trained() -> Trained:
+        return Trained(*state.best, as_history(state.records))
+
     with (
         threads(),
         keeping(state, settings, checkpoints, describe, validates) as keep,
         progress_bar(settings.max_epochs, progress, state.n_epochs) as advance,
-        np.errstate(over="ignore", invalid="ignore"),
+        np.errstate(over="ignore", invalid="ignore", divide="ignore"),
     ):
+        try:
+            some_cells = (validation_cells if validates else train_cells)[:CHUNK]
+            untrained = losses_of((params, stats), some_cells)[0]
+        except FloatingPointError as error:
+            message = f"training cannot start: {error}; look at the size of the values, or train in float64"
+            raise NonFiniteLossError(message, trained()) from None
         while not state.finished(settings):
             weight = settings.kl_weight_in(state.n_epochs)
             batches = minibatches(train_cells, settings.batch_size, state.sources.order)
@@ -272,15 +300,14 @@ def fit(
                 means = train_epoch(state, x, batches, likelihood, settings, weight, c)
                 record = {"kl_weight": weight, **named("train", means)}
                 if validates:
-                    model = state.params, state.stats
-                    means = mean_loss(*model, x, validation_cells, likelihood, settings.kl_weight, c)
+                    means = losses_of((state.params, state.stats), validation_cells)
                     record |= named("validation", means)
             except FloatingPointError as error:
-                message = f"training stopped in epoch {state.n_epochs + 1}: {error}; try a smaller lr"
-                trained = Trained(*state.best, as_history(state.records))
-                raise NonFiniteLossError(message, trained) from None
+                raise NonFiniteLossError(stopped(error), trained()) from None
+            if far := runaway(record, untrained):
+                raise DivergedError(stopped(far), trained())
             if state.take_in(record):
                 state.best = state.params.copy(), state.stats.copy()
             advance(means[0])
             keep()
-    return Trained(*state.best, as_history(state.records))
+    return trained()

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from vae_np.errors import real_number, whole_number
+import numpy as np
+
+from vae_np.errors import InputError, real_number, whole_number
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,17 @@ class TrainSettings:
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)  # plain numbers, whatever kind was given
+
+    def require_range_of(self, dtype: np.dtype) -> None:
+        """Raise `InputError` if the dtype of training makes 0 or infinity of a number that is neither.
+
+        An `epsilon` of 0 divides by 0 wherever a gradient is 0, as that of a gene without counts.
+        """
+        least, most = float(np.finfo(dtype).smallest_normal), float(np.finfo(dtype).max)
+        for name in ("kl_weight", "lr", "epsilon", "weight_decay"):
+            value = getattr(self, name)
+            if value and not least <= value <= most:
+                raise InputError(f"{name} is {value:g}: {dtype} has numbers from {least:.2g} to {most:.2g}")
 
     @property
     def adam(self) -> dict[str, float]:
