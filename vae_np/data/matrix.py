@@ -59,9 +59,10 @@ def chunks(n_rows: int) -> Iterator[slice]:
 
 
 def smaller_form(x: Matrix) -> Matrix:
-    """Give a matrix the form that takes less memory: CSR (value and index) below one half non-zeros, else C order.
+    """Give a matrix the form that takes less memory: CSR (value and index) below one half non-zeros.
 
-    What is computed then depends on the values alone, not on how they came.
+    A dense one is in C order. What is computed then depends on the values alone, not on how
+    they came.
     """
     if np.count_nonzero(stored_values(x)) < x.shape[0] * x.shape[1] / 2:
         if isinstance(x, np.ndarray):  # SciPy knows no float16, and no foreign byte order
