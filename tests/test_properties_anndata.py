@@ -1,18 +1,27 @@
 """Whatever AnnData comes in: the result of plain float64, or one sentence; and it is left as it was."""
 
+import io
+import os
+from contextlib import redirect_stderr, redirect_stdout
+
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import DTYPES, FIXED, FORMS, KEYS, anndatas, content, holds, stored, values
+from scipy import sparse
+from strategies import DTYPES, FIXED, FORMS, KEYS, NAMES, STRANGE, anndatas, content, holds, stored, values
 
-from vae_np import ScGen
+from vae_np import ScGen, simulate
+from vae_np.cli import main
 from vae_np.data import log_normalize, select_genes
 from vae_np.data.expression import expression_matrix, log_matrix, scale_of
+from vae_np.elbo.gaussian_likelihood import gaussian
 from vae_np.errors import InputError
+from vae_np.model import Sizes, initialize
 from vae_np.scgen.cells import labels, match_genes, matched_matrix
+from vae_np.train import fit
 
 pytestmark = [
     # anndata itself warns of doubled names, to people as well
@@ -126,6 +135,78 @@ def test_names_of_layers_and_numbers_of_genes_are_checked():
         log_normalize(adata.raw)
 
 
+@given(names=st.lists(NAMES, min_size=1, max_size=5), as_category=st.booleans())
+@FIXED
+def test_labels_are_the_words_of_the_column(names, as_category):
+    obs = pd.DataFrame({"key": pd.Categorical(names) if as_category else np.array(names, object)})
+    adata = anndata.AnnData(obs=obs.set_index(obs.index.astype(str)))
+    if any(name.endswith("\0") for name in names):  # NumPy's strings would lose it: two types become one
+        with pytest.raises(InputError, match="ends in a NUL character: rename it"):
+            labels(adata, "key")
+    else:
+        assert labels(adata, "key").tolist() == names
+
+
+# -------------------------------------------------------------------------------------- command line
+
+
+def predicted_by_the_program(adata, target, folder):
+    """Exit status, the words on both streams, and the cells in the file that was written, or None."""
+    adata.write_h5ad(folder / "cells.h5ad")
+    words = [
+        "--condition-key=condition",
+        "--cell-type-key=cell_type",
+        "--max-epochs=1",
+        f"--predict={target}",
+    ]
+    words += ["--control=control", "--stimulated=stimulated", f"--out={folder / 'out.h5ad'}"]
+    said, errors = io.StringIO(), io.StringIO()
+    with redirect_stdout(said), redirect_stderr(errors):
+        status = main(["predict", str(folder / "cells.h5ad"), *words])
+    out = folder / "out.h5ad"
+    cells = anndata.read_h5ad(out) if out.exists() else None
+    out.unlink(missing_ok=True)
+    return status, said.getvalue(), errors.getvalue(), cells
+
+
+@pytest.mark.slow
+def test_names_go_through_the_program_unchanged_or_are_refused_in_one_line(tmp_path):
+    plain = simulate(48, 6, 3, seed=1)
+    names = [name for name in STRANGE if "\0" not in name]  # HDF5 holds none
+    for i in range(0, len(names) - 5, 5):
+        adata = plain.copy()
+        some = names[i : i + 6]
+        adata.obs["cell_type"] = adata.obs["cell_type"].cat.rename_categories(some[:3])
+        adata.var_names, target = some, some[1]
+        status, said, errors, cells = predicted_by_the_program(adata, target, tmp_path)
+        assert all(line.isprintable() for line in (said + errors).split("\n")), some
+        if status:
+            assert status == 2
+            assert sum(line.startswith("vae-np: ") for line in errors.split("\n")) == 1
+            assert cells is None
+            continue
+        control = (adata.obs["cell_type"] == target) & (adata.obs["condition"] == "control")
+        assert cells.var_names.tolist() == some
+        assert cells.obs_names.tolist() == adata.obs_names[control].tolist()
+        assert set(cells.obs["cell_type"]) == {target}
+        assert cells.uns["vae_np"]["cell_types"].tolist() == sorted({*some[:3]} - {target})
+
+
+def test_a_pipe_is_no_file(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")  # opened, it would wait for ever
+    assert main(["train", str(tmp_path / "pipe"), "--condition-key=a", "--cell-type-key=b", "--out=m"]) == 2
+    assert "pipe is a device or a pipe: give an .h5ad file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["train", "a\0b", "--out=m"], ["where", "--out=\0"], ["check", "\0", "a.py:f"]]
+)
+def test_a_nul_character_in_an_argument_gets_one_line(words, capsys):
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.isprintable()
+
+
 # --------------------------------------------------------------------------------------------- model
 
 RNG = np.random.default_rng(8)
@@ -179,3 +260,46 @@ def test_a_model_depends_on_the_values_alone(tmp_path, form):
 def test_a_model_depends_on_the_values_alone_in_every_form(tmp_path, dtype):
     for form in FORMS:
         same_training(dtype, form, tmp_path)
+
+
+# ----------------------------------------------------------------------------------- array interface
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        *(
+            "text",
+            None,
+            5,
+            [],
+            [[]],
+            [[1.0], [1.0, 2.0]],
+            [["a"] * D] * N,
+            [[None] * D] * N,
+            np.zeros((0, D)),
+        ),
+        *(
+            np.zeros(D),
+            np.zeros((N, D + 1)),
+            np.zeros((N, D, 1)),
+            np.full((N, D), np.nan),
+            np.zeros((N, D), complex),
+        ),
+        *(np.ma.masked_all((N, D)), pd.DataFrame({"a": ["b"] * N}), {"a": 1}, sparse.csr_matrix((N, D + 1))),
+    ],
+    ids=str,
+)
+def test_what_is_no_matrix_of_the_model_is_refused_in_one_sentence(x):
+    model = ScGen(**SMALL).fit(
+        study(DENSE_LOGS), condition_key="condition", cell_type_key="cell_type", max_epochs=1
+    )
+    sizes = Sizes(D, 4, 2, 1)
+    for use in (
+        lambda: model.encode(x),
+        lambda: fit(
+            *initialize(sizes, np.random.default_rng(0)), x, gaussian(), rng=np.random.default_rng(0)
+        ),
+    ):
+        result = outcome(use)
+        assert isinstance(result, str) or np.shape(x) == (0, D), result

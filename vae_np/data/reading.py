@@ -68,6 +68,8 @@ def read_h5ad(path: str | Path, backed: bool = False) -> AnnData:
         raise InputError(f"file {path} does not exist")
     if path.is_dir():
         raise InputError(f"{path} is a folder: give an .h5ad file")
+    if not path.is_file():  # HDF5 would wait for ever for what comes out of a pipe
+        raise InputError(f"{path} is a device or a pipe: give an .h5ad file")
     try:
         return anndata.read_h5ad(path, backed="r" if backed else None)
     except PermissionError as error:
