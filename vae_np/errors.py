@@ -3,9 +3,37 @@
 import operator
 from typing import SupportsFloat, SupportsIndex, cast
 
+LONGEST = 2000  # characters of a message
+
+
+def in_one_line(text: str) -> str:
+    """Return text without line breaks that does nothing to a terminal: codes are written as in `repr`.
+
+    Names come from the data, and may hold codes that move the cursor or turn the direction of writing.
+    """
+    line = " ".join(text.splitlines())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
+def readable(text: str) -> str:
+    """Return text in one line that people read to its end: very long ones lose a part of their middle."""
+    line = in_one_line(text)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 500]} … {line[-500:]}"
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of another library's message, or the type of an error that has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
 
 class InputError(ValueError):
-    """Input that cannot be used; the message is one sentence: what was found, where, what to do."""
+    """Input that cannot be used; the message is one sentence: what was found, where, what to do.
+
+    However strange and long the names in it are, it is one line, of a length that can be read.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(readable(message))
 
 
 def whole_number(name: str, value: object, least: int, most: int = 2**63 - 1) -> int:

@@ -35,11 +35,6 @@ for command in (bench, book, check, demo, equations, evaluate, exercise, predict
     program.add_command(command)
 
 
-def in_one_line(text: str) -> str:
-    """Text without line breaks, which names from the data may hold."""
-    return " ".join(text.splitlines())
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status.
 
@@ -65,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ) -> None:
         if str(message) not in said:
             said.add(str(message))
-            remark(in_one_line(f"vae-np: warning: {message}"))
+            remark(f"vae-np: warning: {message}")
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -76,17 +71,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             return program.main(arguments, prog_name="vae-np", standalone_mode=False) or 0
         except click.exceptions.NoArgsIsHelpError as error:
-            remark(error.format_message())
+            click.echo(error.format_message(), err=True)
         except click.ClickException as error:
             remark(f"vae-np: {error.format_message()} (vae-np --help shows the usage)")
         except InputError as error:
-            remark(in_one_line(f"vae-np: {error}"))
+            remark(f"vae-np: {error}")
         except SystemExit:  # how click and rich leave when nobody reads our output any more
             return 0
         except OSError as error:
             remark(f"vae-np: {error.filename or 'a file'} could not be used: {error.strerror or error}")
         except (click.Abort, KeyboardInterrupt) as error:
             notes = getattr(error.__cause__ or error, "__notes__", [])  # how a kept training is resumed
-            remark(in_one_line("; ".join(["vae-np: interrupted", *notes])))
+            remark("; ".join(["vae-np: interrupted", *notes]))
             return 130
     return 2

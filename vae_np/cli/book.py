@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from vae_np.cli.options import PATH
-from vae_np.cli.output import remark
+from vae_np.cli.output import remark, say
 
 
 @click.command(short_help="Build the book, and show it.")
@@ -28,7 +28,7 @@ def book(out: Path, serve: bool, port: int, no_execute: bool) -> int:
         all_right = True
         if not (serve and is_book(out)):
             all_right = build(out, execute=not no_execute, say=remark)
-            click.echo(f"written: {out / 'index.html'}")
+            say(f"written: {out / 'index.html'}")
         if site:
             click.echo(f"http://{HOST}:{site.server_port}/ (stop with Ctrl-C)")
             site.serve_forever()

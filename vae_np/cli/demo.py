@@ -8,7 +8,7 @@ import click
 
 from vae_np.cli.inputs import plan
 from vae_np.cli.options import PATH, options
-from vae_np.cli.output import as_records, print_table, remark, require_folder, write_cells
+from vae_np.cli.output import as_records, print_table, remark, require_folder, say, write_cells
 
 TARGET = "type 2"
 FILES = ("scores.csv", "predicted.h5ad", "report.html")
@@ -75,4 +75,4 @@ def demo(**given: Any) -> None:  # noqa: ANN401 - click passes each option by it
         click.echo(json.dumps({"out": str(out), "scores": as_records(done.rows)}))
         return
     print_table(*short_table(done.rows))
-    click.echo(f"written: {', '.join(map(str, files))}")
+    say(f"written: {', '.join(map(str, files))}")

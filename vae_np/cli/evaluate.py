@@ -8,7 +8,7 @@ import click
 
 from vae_np.cli.inputs import plan, read_cells
 from vae_np.cli.options import PATH, options, require
-from vae_np.cli.output import as_records, print_table, remark, require_folder, write_text
+from vae_np.cli.output import as_records, print_table, remark, require_folder, say, write_text
 from vae_np.errors import whole_number
 
 if TYPE_CHECKING:
@@ -91,4 +91,4 @@ def evaluate(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes e
     print_table(*short_table(rows))
     for sentence in verdicts(pairs):
         click.echo(sentence)
-    click.echo(f"written: {scores}, {summary_file}, {page}")
+    say(f"written: {scores}, {summary_file}, {page}")

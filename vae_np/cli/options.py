@@ -7,7 +7,19 @@ from typing import Any
 import click
 
 Options = dict[str, Any]
-PATH = click.Path(path_type=Path)
+
+
+class FilePath(click.Path):
+    """The name of a file or folder, which may have any character but one."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:  # noqa: ANN401 - as the base class
+        """Refuse what no system call takes."""
+        if "\0" in str(value):
+            self.fail(f"{value!r} holds a NUL character, which no file name has.", parameter, context)
+        return super().convert(value, parameter, context)
+
+
+PATH = FilePath(path_type=Path)
 KNOWN: dict[str, Callable] = {
     "condition_key": click.option("--condition-key", help="Column of obs with the condition."),
     "cell_type_key": click.option("--cell-type-key", help="Column of obs with the cell type."),

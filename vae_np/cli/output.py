@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vae_np.errors import InputError
+from vae_np.errors import InputError, in_one_line, readable
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 
 def remark(text: str) -> None:
-    """Say something to the person at the terminal."""
-    click.echo(text, err=True)
+    """Say something to the person at the terminal, in one line on stderr."""
+    click.echo(readable(text), err=True)
+
+
+def say(text: str) -> None:
+    """Print a line of the result, on stdout."""
+    click.echo(in_one_line(text))
 
 
 def print_table(heading: Sequence[str], lines: Sequence[Sequence[str]], n_words: int = 1) -> None:

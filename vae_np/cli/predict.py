@@ -9,7 +9,7 @@ import click
 from vae_np.cli.checkpoints import checkpoint_beside, kept_until_written
 from vae_np.cli.inputs import load_model, plan, read_cells
 from vae_np.cli.options import PATH, Options, options, require
-from vae_np.cli.output import as_records, print_table, remark, require_file, write_cells
+from vae_np.cli.output import as_records, print_table, remark, require_file, say, write_cells
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -92,4 +92,4 @@ def predict(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes ea
     remark(f"delta from {len(notes['cell_types'])} cell types: {', '.join(map(str, notes['cell_types']))}")
     if rows:
         print_table(*short_table(rows))
-    click.echo(f"written: {given['out']} ({predicted.n_obs} cells x {predicted.n_vars} genes)")
+    say(f"written: {given['out']} ({predicted.n_obs} cells x {predicted.n_vars} genes)")

@@ -9,7 +9,7 @@ import click
 from vae_np.cli.checkpoints import checkpoint_beside, kept_until_written
 from vae_np.cli.inputs import plan, read_cells
 from vae_np.cli.options import PATH, options, require
-from vae_np.cli.output import remark, require_file
+from vae_np.cli.output import remark, require_file, say
 
 
 @click.command(short_help="Train a model on a file.")
@@ -52,4 +52,7 @@ def train(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes each
         "best_epoch": int(losses.argmin()) + 1,
         "validation_total": float(losses.min()),
     }
-    click.echo(json.dumps(result) if given["as_json"] else f"written: {given['out']}")
+    if given["as_json"]:
+        click.echo(json.dumps(result))
+        return
+    say(f"written: {given['out']}")

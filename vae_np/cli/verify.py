@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vae_np.cli.options import PATH, options
-from vae_np.cli.output import print_table, remark
+from vae_np.cli.output import print_table, remark, say
 
 
 @click.command(short_help="Verify the equations.")
@@ -80,7 +80,7 @@ def check(label: str, target: str, **given: Any) -> int:  # noqa: ANN401
     if given["as_json"]:
         click.echo(json.dumps({name: answer[name] for name in ("label", "ok", "message", "terms")}))
     else:
-        click.echo(f"{label}: {answer['message']}")
+        say(f"{label}: {answer['message']}")
     return 0 if answer["ok"] else 1
 
 
@@ -105,7 +105,7 @@ def exercise(chapter: str, out: Path, layout: str, **given: Any) -> None:  # noq
     """Write tasks on CHAPTER, a derivation page: a formula, a derivative, a planted bug, a proof."""
     from vae_np.verify.exercise_formats import write_exercise
 
-    click.echo(f"written: {write_exercise(chapter, out, layout, given['seed'] or 0)}")
+    say(f"written: {write_exercise(chapter, out, layout, given['seed'] or 0)}")
 
 
 @click.command(short_help="Find an equation's page, function, record and test.")

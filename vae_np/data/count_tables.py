@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from vae_np.errors import InputError
+from vae_np.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -133,8 +133,9 @@ def _read_table(table: CountTable) -> AnnData:
     except InputError:
         raise
     except (OSError, EOFError, ValueError, zlib.error) as error:  # pandas' own errors are ValueErrors
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{table.path} is no readable count table ({reason}): get it again") from error
+        raise InputError(
+            f"{table.path} is no readable count table ({first_line(error)}): get it again"
+        ) from error
     if not (genes and len(cells)):
         raise InputError(f"{table.path} holds no counts: get it again")
     if len(set(genes)) < len(genes):

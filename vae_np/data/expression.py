@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import sparse
 
-from vae_np.data.matrix import Matrix, checked_matrix, gene_variance, stored_values
-from vae_np.errors import InputError
+from vae_np.data.matrix import Matrix, checked_matrix, gene_variance, smaller_form, stored_values
+from vae_np.errors import InputError, whole_number
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 TARGET_SUM = 10_000.0
 LARGEST_LOG = 20.0
+LARGEST_COUNT = 2.0**53  # float64 tells no larger integer from the next
 
 
 def place(layer: str | None) -> str:
@@ -47,9 +48,11 @@ def expression_matrix(adata: AnnData, layer: str | None = None) -> Matrix:
         If this is no AnnData, the layer or X does not exist, there is no cell or no gene, a
         gene name stands twice, or a value is NaN, infinite, negative or not a number.
     """
-    if not hasattr(adata, "var_names"):
+    from anndata import AnnData
+
+    if not isinstance(adata, AnnData):
         raise InputError(f"an AnnData is needed, got {type(adata).__name__}: see vae_np.read_h5ad")
-    if layer is not None and layer not in adata.layers:
+    if layer is not None and not (isinstance(layer, str) and layer in adata.layers):
         known = ", ".join(map(str, adata.layers)) or "none"
         raise InputError(f"layer {layer!r} does not exist: the layers are {known}")
     where = place(layer)
@@ -99,12 +102,17 @@ def scale_of(x: Matrix) -> Literal["counts", "log"]:
         If the values are neither.
     """
     stored = stored_values(x)
+    largest = float(stored.max(initial=0))
     if np.array_equal(stored, np.floor(stored)):
+        if largest > LARGEST_COUNT:
+            raise InputError(
+                f"the values reach {largest:.4g}: too large for counts; start from the raw counts"
+            )
         return "counts"
-    if stored.max() <= LARGEST_LOG:
+    if largest <= LARGEST_LOG:
         return "log"
     raise InputError(
-        f"the values reach {stored.max():.4g} and are not all integers: neither counts nor "
+        f"the values reach {largest:.4g} and are not all integers: neither counts nor "
         f"log-normalized (at most {LARGEST_LOG:g}); start from the raw counts"
     )
 
@@ -203,8 +211,8 @@ def select_genes(adata: AnnData, n_genes: int, layer: str | None = None) -> list
         As in `log_matrix`, and if `n_genes` is not between 1 and the number of genes.
     """
     x = log_matrix(adata, layer)
-    if not 1 <= n_genes <= x.shape[1]:
+    if not 1 <= whole_number("n_genes", n_genes, least=0) <= x.shape[1]:
         raise InputError(f"{n_genes} genes are asked for: the data have {x.shape[1]}")
-    variance = gene_variance(x)
+    variance = gene_variance(smaller_form(x))  # depends on the values alone
     chosen = np.sort(np.argsort(-variance, kind="stable")[:n_genes])
     return adata.var_names[chosen].tolist()

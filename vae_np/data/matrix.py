@@ -38,6 +38,8 @@ def checked_matrix(x: Any, where: str = "x") -> Matrix:  # noqa: ANN401 - whatev
             x = x.copy()
             x.sum_duplicates()
     else:
+        if masked := np.ma.count_masked(x) if np.ma.isMaskedArray(x) else 0:
+            raise InputError(f"{where} holds {masked} masked values: fill them or remove them")
         try:
             x = np.asarray(x)
         except ValueError:
@@ -59,13 +61,14 @@ def chunks(n_rows: int) -> Iterator[slice]:
 def smaller_form(x: Matrix) -> Matrix:
     """Give a matrix the form that takes less memory: CSR (value and index) below one half non-zeros.
 
-    What is computed then depends on the values alone, not on how they came.
+    A dense one is in C order. What is computed then depends on the values alone, not on how
+    they came.
     """
     if np.count_nonzero(stored_values(x)) < x.shape[0] * x.shape[1] / 2:
         if isinstance(x, np.ndarray):  # SciPy knows no float16, and no foreign byte order
             x = x.astype(np.promote_types(x.dtype, np.float32), copy=False)
         return sparse.csr_matrix(x)
-    return x if isinstance(x, np.ndarray) else x.toarray()
+    return np.ascontiguousarray(x if isinstance(x, np.ndarray) else x.toarray())
 
 
 def some_rows(x: Matrix, cells: np.ndarray | slice, dtype: np.dtype) -> np.ndarray | sparse.csc_matrix:
@@ -92,17 +95,17 @@ def gene_mean(x: Matrix) -> np.ndarray:
     """
     if isinstance(x, np.ndarray):
         return x.mean(axis=0, dtype=float)
-    return np.asarray(x.astype(float).mean(axis=0)).ravel()
+    return np.asarray(x.astype(float).sum(axis=0)).ravel() / x.shape[0]
 
 
 def gene_variance(x: Matrix) -> np.ndarray:
     """Variance of each gene over the cells (1/n), (d,), in float64.
 
-    For a sparse matrix it is the mean of the squares minus the square of the mean: expression is of
-    order 1 to 10, so the subtraction costs a few of float64's sixteen digits.
+    Of a sparse matrix the zeros that are not stored are counted: each is the mean away from the mean.
     """
     if isinstance(x, np.ndarray):
         return x.var(axis=0, dtype=float)
-    squares = x.astype(float)
-    squares.data **= 2
-    return np.maximum(gene_mean(squares) - gene_mean(x) ** 2, 0)
+    mean, squares = gene_mean(x), sparse.csr_matrix(x, dtype=float, copy=True)
+    squares.data = (squares.data - mean[squares.indices]) ** 2
+    not_stored = x.shape[0] - squares.getnnz(axis=0)
+    return gene_mean(squares) + not_stored / x.shape[0] * mean**2

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vae_np.data.expression import require_unique_genes
-from vae_np.errors import InputError
+from vae_np.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -86,4 +86,4 @@ def _read_table(path: Path) -> DataFrame:
     try:
         return pd.read_csv(path, sep=separator, dtype=str)
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
-        raise InputError(f"table {path} cannot be read ({str(error).splitlines()[0]})") from error
+        raise InputError(f"table {path} cannot be read ({first_line(error)})") from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vae_np.data.count_tables import read_count_tables
 from vae_np.data.download import cache_folder, fetch
-from vae_np.errors import InputError
+from vae_np.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -68,12 +68,14 @@ def read_h5ad(path: str | Path, backed: bool = False) -> AnnData:
         raise InputError(f"file {path} does not exist")
     if path.is_dir():
         raise InputError(f"{path} is a folder: give an .h5ad file")
+    if not path.is_file():  # HDF5 would wait for ever for what comes out of a pipe
+        raise InputError(f"{path} is a device or a pipe: give an .h5ad file")
     try:
         return anndata.read_h5ad(path, backed="r" if backed else None)
     except PermissionError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except Exception as error:  # h5py and anndata raise a dozen types for files of other kinds
-        raise InputError(f"{path} is not a readable .h5ad file ({_first_line(error)})") from error
+        raise InputError(f"{path} is not a readable .h5ad file ({first_line(error)})") from error
 
 
 def kang2018(path: str | Path | None = None, sha256: str | None = None, progress: bool = True) -> AnnData:
@@ -186,7 +188,3 @@ def _download(name: str, sha256: str | None, progress: bool) -> Path:
     """The local copy of a public data set."""
     url = PUBLIC[name].url
     return fetch(url, cache_folder() / url.rpartition("/")[2], sha256, progress)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

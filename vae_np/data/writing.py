@@ -35,7 +35,7 @@ def require_writable(path: str | Path) -> Path:
     """
     try:
         path = Path(path).resolve()
-    except (OSError, RuntimeError) as error:  # a link that points to itself
+    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a NUL character
         raise InputError(f"output {path} cannot be resolved: {error}") from error
     if path.is_dir():
         raise InputError(f"output {path} is a folder: give a file name")

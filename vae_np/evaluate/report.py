@@ -2,7 +2,8 @@
 
 The page is a list of sections, each with text, tables and figures. Figures are inside the page, so that
 it can be sent around, and nothing is fetched from anywhere. Names come from the data, so all text is
-escaped.
+escaped. In the CSV file they stand as they are, also one that begins with ``=``: a spreadsheet takes it for
+text if the column is imported as text.
 """
 
 import base64
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vae_np.data.writing import whole_file
+from vae_np.errors import in_one_line
 from vae_np.evaluate.held_out import Row
+from vae_np.plots.labels import boxes_for_missing_letters
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +73,8 @@ class Section(NamedTuple):
 def png(figure: "Figure") -> str:
     """Encode a figure as the address of an image that is in the page itself."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
+    with boxes_for_missing_letters():
+        figure.savefig(buffer, format="png", dpi=120)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -84,17 +88,27 @@ def write_scores(path: str | Path, rows: Sequence[Row]) -> None:
     rows
         The scores.
     """
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(Row._fields)
-        writer.writerows(rows)
+    with (
+        whole_file(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        plain = csv.writer(file, lineterminator="\n")
+        quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        plain.writerow(Row._fields)
+        for row in rows:  # Python before 3.13 does not quote a lone \r, which ends a line
+            (quoted if "\r" in row.context else plain).writerow(row)
+
+
+def _escape(text: str) -> str:
+    """Text as HTML shows it; its own line breaks are kept, other codes are written out."""
+    return html.escape("\n".join(map(in_one_line, text.split("\n"))))
 
 
 def _table(caption: str, lines: Sequence[Sequence[str]]) -> list[str]:
     """A table as HTML; it scrolls by itself where the page is narrow."""
-    heading, *body = [[html.escape(cell) for cell in line] for line in lines]
+    heading, *body = [[_escape(cell) for cell in line] for line in lines]
     return [
-        f'<div class="scroll" tabindex="0"><table><caption>{html.escape(caption)}</caption><thead><tr>',
+        f'<div class="scroll" tabindex="0"><table><caption>{_escape(caption)}</caption><thead><tr>',
         *(f'<th scope="col">{cell}</th>' for cell in heading),
         "</tr></thead><tbody>",
         *(
@@ -107,7 +121,7 @@ def _table(caption: str, lines: Sequence[Sequence[str]]) -> list[str]:
 
 def _section(number: int, section: Section) -> list[str]:
     """A section as HTML, which the address #section-NUMBER leads to."""
-    escape = html.escape
+    escape = _escape
     parts = [f'<section id="section-{number}"><h2>{escape(section.title)}</h2>']
     parts += [f"<p>{escape(paragraph)}</p>" for paragraph in section.paragraphs]
     if section.points:
@@ -134,13 +148,13 @@ def write_report(path: str | Path, title: str, sections: Sequence[Section]) -> N
     sections
         Its parts.
     """
-    links = (f'<a href="#section-{i}">{html.escape(s.title)}</a>' for i, s in enumerate(sections))
+    links = (f'<a href="#section-{i}">{_escape(s.title)}</a>' for i, s in enumerate(sections))
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body>",
-        f"<h1>{html.escape(title)}</h1>",
+        f"<title>{_escape(title)}</title><style>{STYLE}</style></head><body>",
+        f"<h1>{_escape(title)}</h1>",
         "<nav>" + " ".join(links) + "</nav>",
         *(part for i, section in enumerate(sections) for part in _section(i, section)),
         "</body></html>",

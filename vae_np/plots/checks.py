@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vae_np.errors import InputError
+from vae_np.errors import InputError, in_one_line
 
 
 def numbers(name: str, values: object, shape: Sequence[int | str], allow_nan: bool = False) -> np.ndarray:
@@ -48,7 +48,7 @@ def numbers(name: str, values: object, shape: Sequence[int | str], allow_nan: bo
 
 
 def texts(name: str, values: Sequence[str], length: int, most: int = 40) -> list[str]:
-    """Return names as text, the middle of very long ones left out, so that they fit into a figure.
+    """Return names as text in one line, without the middle of very long ones, so that a figure holds them.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def texts(name: str, values: Sequence[str], length: int, most: int = 40) -> list
     InputError
         If there are more or fewer.
     """
-    given = [str(value) for value in values]
+    given = [in_one_line(str(value)) for value in values]
     if len(given) != length:
         raise InputError(
             f"{len(given)} {name} are named, but the numbers have {length}: give one name for each"

@@ -9,7 +9,9 @@ For points sorted by y this is isotonic regression of y_i - i gap, clipped to th
 0.5 and a gap of 0.1 get the heights 0.45 and 0.55.
 """
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -49,10 +51,19 @@ def spread(wanted: np.ndarray, gap: float) -> np.ndarray:
     return np.clip(isotonic_regression(wanted - steps).x, 0, 1 - steps[-1]) + steps
 
 
+@contextmanager
+def boxes_for_missing_letters() -> Iterator[None]:
+    """Say nothing of letters that the font does not have, inside a `with` block: a box stands for each."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
+
+
 def text_width(names: Sequence[str]) -> float:
     """Return the width of the longest name, in inches, with 5 % for rounding to whole pixels."""
     font = FontProperties(size=FONT)
-    widths = [text_to_path.get_text_width_height_descent(name, font, ismath=False)[0] for name in names]
+    with boxes_for_missing_letters():
+        widths = [text_to_path.get_text_width_height_descent(name, font, ismath=False)[0] for name in names]
     return 1.05 * max(widths, default=0) / 72
 
 

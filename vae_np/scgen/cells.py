@@ -31,7 +31,8 @@ def labels(adata: AnnData, key: str) -> np.ndarray:
     Raises
     ------
     InputError
-        If there is no such column, or a cell has no label.
+        If there is no such column, a cell has no label, or a label ends in a NUL character, which
+        NumPy drops.
     """
     if not isinstance(adata, AnnData):
         raise InputError(f"an AnnData is needed, got {type(adata).__name__}: labels are columns of its obs")
@@ -43,7 +44,10 @@ def labels(adata: AnnData, key: str) -> np.ndarray:
     column = adata.obs[key]
     if missing := int(column.isna().sum()):
         raise InputError(f"obs column {key!r} is empty in {missing} cells: label or remove them")
-    return column.astype(str).to_numpy(dtype=np.str_)
+    words = column.astype(str)
+    if cut := [name for name in words.unique() if name.endswith("\0")]:
+        raise InputError(f"obs column {key!r} holds {cut[0]!r}, which ends in a NUL character: rename it")
+    return words.to_numpy(dtype=np.str_)
 
 
 def further_labels(adata: AnnData, keys: Sequence[str], but: tuple[str, str]) -> dict[str, np.ndarray]:
