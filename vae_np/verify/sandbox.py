@@ -60,8 +60,6 @@ def check_file(
     InputError
         If the target is no FILE.py:FUNCTION, the file is missing, or label or level are wrong.
     """
-    if "\0" in label:
-        raise InputError(f"label {label!r} holds a NUL character, which none has")
     file, _, function = target.rpartition(":")
     if not file.endswith(".py") or not function.isidentifier():
         raise InputError(f"{target} is not FILE.py:FUNCTION: name a Python file and a function in it")
