@@ -6,6 +6,7 @@ import struct
 import time
 import tracemalloc
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -71,11 +72,11 @@ def words(descr="'<f4'", order="False", shape="(4,)"):
     return f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}\n"
 
 
-def zipped(entries, compression=zipfile.ZIP_STORED):
+def zipped(entries, compression=zipfile.ZIP_STORED, level=None):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as file:
         for name, content in entries:
-            file.writestr(zipfile.ZipInfo(name), content, compression)
+            file.writestr(zipfile.ZipInfo(name), content, compression, level)
     return buffer.getvalue()
 
 
@@ -158,19 +159,20 @@ def test_other_words_are_refused(load, content):
 # ----------------------------------------------------------------------------------- the archive
 
 
-def directory(entries):
-    """A central directory that claims what it wants: (name, size) of entries, all at the file's start."""
+def with_directory(content, entries):
+    """An archive that claims what it wants: name, size, place and CRC-32 of each entry."""
     records = []
-    for name, size in entries:
-        numbers = (20, 3, 20, 0, 0, 0, 0, 33, 0, size, size, len(name), *[0] * 6)
+    for name, size, at, crc in entries:
+        numbers = (20, 3, 20, 0, 0, 0, 0, 33, crc, size, size, len(name), 0, 0, 0, 0, 0, at)
         records.append(struct.pack("<4s4B4H3L5H2L", b"PK\1\2", *numbers) + name)
     count, length = min(len(entries), 2**16 - 1), sum(map(len, records))
-    return b"".join(records) + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, length, 0, 0)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, length, len(content), 0)
+    return content + b"".join(records) + end
 
 
 def local(name, content):
-    """An entry at the start of a file."""
-    numbers = (20, 0, 0, 0, 33, 0, len(content), len(content), len(name), 0)
+    """An entry as it stands in an archive."""
+    numbers = (20, 0, 0, 0, 33, zlib.crc32(content), len(content), len(content), len(name), 0)
     return struct.pack("<4s5H3L2H", b"PK\3\4", *numbers) + name + content
 
 
@@ -198,24 +200,29 @@ def test_compression_is_refused_though_the_content_is_right(saved, load):
         entries = [(name, file.read(name)) for name in file.namelist()]
     load(zipped(entries))
     assert_refused(load, zipped(entries, zipfile.ZIP_DEFLATED))
+    assert_refused(load, zipped(entries, zipfile.ZIP_DEFLATED, level=0))  # no smaller than it was
 
 
 def test_entries_that_are_one_piece_of_the_file_are_refused(load):
-    """Each entry is the whole content again: together they would be as many times the file."""
-    content = local(b"a.npy", entry(words(shape="(250000,)"), bytes(1_000_000)))
-    size = len(content) - 35
-    for entries in ([(b"a.npy", size)] * 1000, [(b"%05d" % i, size) for i in range(1000)]):
-        assert_refused(load, content + directory(entries), factor=5)
+    """Each entry is an honest array, and all that follows it, too: together they are 200 times the file."""
+    content, entries = bytes(50_000), []
+    for i in range(300):
+        name, array = b"%03d.npy" % i, entry(words("'|u1'", shape=f"({len(content)},)"), content)
+        content = local(name, array)
+        entries.append((name, len(array), len(content), zlib.crc32(array)))
+    entries = [(name, size, len(content) - distance, crc) for name, size, distance, crc in reversed(entries)]
+    assert sum(size for _, size, _, _ in entries) > 200 * len(content)
+    assert_refused(load, with_directory(content, entries), factor=2, addend=1_000_000)
 
 
 @pytest.mark.parametrize("size", [2**31, 2**32 - 2, 2**32 - 1])
 def test_an_entry_larger_than_the_file_is_refused(load, size):
     content = local(b"header.npy", entry(words(), bytes(16)))
-    assert_refused(load, content + directory([(b"header.npy", size)]), factor=1)
+    assert_refused(load, with_directory(content, [(b"header.npy", size, 0, 0)]), factor=1)
 
 
 def test_a_directory_without_end_takes_memory_and_time_in_proportion(load):
-    assert_refused(load, directory([(b"%07x" % i, 0) for i in range(20_000)]), factor=20)
+    assert_refused(load, with_directory(b"", [(b"%07x" % i, 0, 0, 0) for i in range(20_000)]), factor=20)
     assert_refused(load, zipped([(str(i), b"") for i in range(3000)]), factor=20)
 
 
