@@ -1,11 +1,12 @@
 """The command line: `vae-np demo`, `train`, `predict`, `evaluate`, `equations`, `where`, `check`, ...
 
-Exit status: 0 done, 1 a check failed, 2 bad usage or bad input, said in one line on
-stderr, 130 interrupted. Progress and remarks go to stderr, results to stdout; with --json stdout holds
-the JSON alone.
+Exit status: 0 done, 1 a check failed, 2 bad usage or bad input, said in one line on stderr, 130 interrupted
+by Ctrl-C, 143 by `kill`, 129 by a terminal that closed. Progress and remarks go to stderr, results to stdout;
+with --json stdout holds the JSON alone.
 """
 
 import io
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 a check failed, 2 bad usage or bad input, 130 interrupted.
+        0 done, 1 a check failed, 2 bad usage or bad input, 128 and the signal's number if one ended it.
     """
     said: set[str] = set()
 
@@ -83,10 +84,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             remark(in_one_line(f"vae-np: {error}"))
         except SystemExit:  # how click and rich leave when nobody reads our output any more
             return 0
+        except MemoryError as error:
+            remark(in_one_line(f"vae-np: there is not enough memory: {error}".rstrip(": ")))
         except OSError as error:
-            remark(f"vae-np: {error.filename or 'a file'} could not be used: {error.strerror or error}")
+            if isinstance(error.__context__, KeyboardInterrupt):  # it could not even be said: no terminal
+                return _ended(error.__context__)
+            what = f"{error.filename or 'a file'} could not be used: {error.strerror or error}"
+            remark(in_one_line("; ".join(["vae-np: " + what, *getattr(error, "__notes__", [])])))
         except (click.Abort, KeyboardInterrupt) as error:
-            notes = getattr(error.__cause__ or error, "__notes__", [])  # how a kept training is resumed
-            remark(in_one_line("; ".join(["vae-np: interrupted", *notes])))
-            return 130
+            return _ended(error.__cause__ or error)
     return 2
+
+
+def _ended(cause: BaseException) -> int:
+    """Say that a signal ended the work, and how a kept training is resumed; give the exit status."""
+    remark(in_one_line("; ".join(["vae-np: interrupted", *getattr(cause, "__notes__", [])])))
+    return 128 + getattr(cause, "number", signal.SIGINT)

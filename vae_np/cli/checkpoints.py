@@ -53,17 +53,19 @@ def kept_until_written(out: Path, keep: dict[str, Any]) -> Iterator[None]:
     keep
         From `checkpoint_beside`.
     """
+    from vae_np.data.locking import locked
     from vae_np.data.writing import remove_leftovers
 
     if not keep:
         yield
         return
-    remove_leftovers(out)
     path: Path = keep["checkpoint"]
-    try:
-        yield
-    except KeyboardInterrupt as interrupt:
-        if path.exists():
-            interrupt.add_note("the same command with --resume goes on from there")
-        raise
-    path.unlink(missing_ok=True)
+    with locked(path):
+        remove_leftovers(out)
+        try:
+            yield
+        except (KeyboardInterrupt, OSError) as stop:
+            if path.exists():
+                stop.add_note("the same command with --resume goes on from there")
+            raise
+        path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def remark(text: str) -> None:
-    """Say something to the person at the terminal."""
-    click.echo(text, err=True)
+    """Say something to the person at the terminal; the work does not depend on anybody being there."""
+    with suppress(OSError):
+        click.echo(text, err=True)
 
 
 def print_table(heading: Sequence[str], lines: Sequence[Sequence[str]], n_words: int = 1) -> None:
