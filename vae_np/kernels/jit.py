@@ -36,7 +36,7 @@ def jit(function: Callable) -> Callable:
     While it runs, Python is free to run other threads. What is kept on disk follows the file of the kernel
     alone: after a change in a kernel that others call, delete `vae_np/kernels/__pycache__`.
     """
-    compiled = numba.njit(function, nogil=True, error_model="numpy")
+    compiled: Any = numba.njit(function, nogil=True, error_model="numpy")
     with suppress(RuntimeError):  # neither the package's folder nor the user's cache folder is writable
         compiled._cache = Cache(function)
     return compiled
