@@ -70,6 +70,8 @@ def kept_until_written(out: Path, keep: dict[str, Any]) -> Iterator[None]:
             yield
         except (KeyboardInterrupt, OSError) as stop:
             if path.exists():
+                if not getattr(stop, "__notes__", []):  # training was finished, and has said nothing
+                    stop.add_note(f"the training is kept in {path}")
                 stop.add_note("the same command with --resume goes on from there")
             raise
         path.unlink(missing_ok=True)
