@@ -55,7 +55,7 @@ def full(words: Words, *names: str) -> Fault:
         ending = run(words(file, place / "out"))
         assert ending.status == 0, ending.said
         wholes = {name: (place / name).read_bytes() for name in names}
-        need = sum(map(len, wholes.values())) + 8 * PAGE * len(names)
+        need = int(1.4 * sum(map(len, wholes.values()))) + 8 * PAGE * len(names)
         n_refused, lost = 0, []
         for _ in range(times):
             size = PAGE * int(rng.integers(len(names) + 1, need // PAGE))

@@ -142,6 +142,34 @@ def test_a_second_ctrl_c_does_not_cut_the_keeping_short(file, tmp_path, capsys, 
     assert read_checkpoint(tmp_path / "m.checkpoint").n_epochs == 2
 
 
+def test_an_interrupt_inside_compiled_code_which_makes_another_error_of_it_is_one_all_the_same(
+    file, tmp_path, capsys, monkeypatch
+):
+    train_step, left = loop.train_step, [8]
+
+    def step(*arguments, **settings):
+        left[0] -= 1
+        if left[0] == 0:
+            try:
+                raise Ended(signal.SIGTERM)
+            except Ended as ended:
+                try:
+                    raise SystemError("returned a result with an exception set") from ended
+                except SystemError as error:
+                    raise SystemError("and so did its caller") from error
+        return train_step(*arguments, **settings)
+
+    monkeypatch.setattr(loop, "train_step", step)
+    assert main(words(file, tmp_path / "m", "--checkpoint-every", "50")) == 143
+    kept = f"2 of 100000 epochs are kept in {tmp_path / 'm'}.checkpoint; {ON_OFFER}"
+    assert capsys.readouterr().err.splitlines()[-1] == f"vae-np: interrupted; {kept}"
+    monkeypatch.setattr(
+        loop, "train_step", lambda *given, **settings: (_ for _ in ()).throw(SystemError("x"))
+    )
+    with pytest.raises(SystemError, match="x"):  # one that no interrupt caused is a bug, and is seen
+        main(words(file, tmp_path / "other"))
+
+
 @pytest.mark.parametrize(
     ("ended", "status"), [(KeyboardInterrupt(), 130), (Ended(15), 143), (Ended(1), 129), (Ended(2), 130)]
 )

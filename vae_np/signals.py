@@ -46,6 +46,15 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def behind(error: BaseException) -> KeyboardInterrupt | None:
+    """Find the interrupt that came out as another error: of compiled code, or of a terminal that is gone."""
+    while True:
+        inner = error.__cause__ or error.__context__
+        if inner is None or isinstance(inner, KeyboardInterrupt):
+            return inner
+        error = inner
+
+
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Do inside a `with` block what the first signal asked for, without being cut short by a second one.

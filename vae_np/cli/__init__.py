@@ -24,6 +24,7 @@ from vae_np.cli.predict import predict
 from vae_np.cli.train import train
 from vae_np.cli.verify import check, equations, exercise, where
 from vae_np.errors import InputError
+from vae_np.signals import behind
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -86,17 +87,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         except MemoryError as error:
             remark(in_one_line(f"vae-np: there is not enough memory: {error}".rstrip(": ")))
-        except OSError as error:
-            if isinstance(error.__context__, KeyboardInterrupt):  # it could not even be said: no terminal
-                return _ended(error.__context__)
+        except (OSError, SystemError) as error:
+            if interrupt := behind(error):
+                return _ended(interrupt, error)
+            if isinstance(error, SystemError):
+                raise
             what = f"{error.filename or 'a file'} could not be used: {error.strerror or error}"
             remark(in_one_line("; ".join(["vae-np: " + what, *getattr(error, "__notes__", [])])))
         except (click.Abort, KeyboardInterrupt) as error:
-            return _ended(error.__cause__ or error)
+            cause = error.__cause__ or error
+            return _ended(cause, cause)
     return 2
 
 
-def _ended(cause: BaseException) -> int:
+def _ended(interrupt: BaseException, noted: BaseException) -> int:
     """Say that a signal ended the work, and how a kept training is resumed; give the exit status."""
-    remark(in_one_line("; ".join(["vae-np: interrupted", *getattr(cause, "__notes__", [])])))
-    return 128 + getattr(cause, "number", signal.SIGINT)
+    notes = getattr(noted, "__notes__", []) or getattr(interrupt, "__notes__", [])
+    remark(in_one_line("; ".join(["vae-np: interrupted", *notes])))
+    return 128 + getattr(interrupt, "number", signal.SIGINT)

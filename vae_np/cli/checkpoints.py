@@ -68,7 +68,7 @@ def kept_until_written(out: Path, keep: dict[str, Any]) -> Iterator[None]:
         remove_leftovers(out)
         try:
             yield
-        except (KeyboardInterrupt, OSError) as stop:
+        except (KeyboardInterrupt, OSError, SystemError) as stop:
             if path.exists():
                 if not getattr(stop, "__notes__", []):  # training was finished, and has said nothing
                     stop.add_note(f"the training is kept in {path}")
