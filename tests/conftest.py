@@ -85,6 +85,18 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of a quarter of a megabyte, where this process may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=256k", "vae_np_test", str(folder)]
+    if os.name != "posix" or subprocess.run(mounted, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a file system of limited size takes root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
 class Book(NamedTuple):
     """The built book, and what the command said meanwhile."""
 

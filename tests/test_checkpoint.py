@@ -509,7 +509,8 @@ def test_an_interrupt_after_the_last_epoch_says_how_to_go_on(file, tmp_path, cap
     with monkeypatch.context() as patched:
         patched.setattr(autoencoder, "residual_variance", interrupted)
         assert main(command(file, tmp_path / "m", "--checkpoint-every", "9")) == 130
-    line = "vae-np: interrupted; the same command with --resume goes on from there"
+    kept = f"the training is kept in {tmp_path / 'm'}.checkpoint"
+    line = f"vae-np: interrupted; {kept}; the same command with --resume goes on from there"
     assert capsys.readouterr().err.splitlines()[-1] == line
     assert main(command(file, tmp_path / "m", "--resume")) == 0
 

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import subprocess
 from pathlib import Path
 
 import anndata
@@ -104,18 +103,6 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
     assert set(tmp_path.iterdir()) == {tmp_path / "mine", others, long}
     remove_leftovers(tmp_path / ("x" * 250))
     assert set(tmp_path.iterdir()) == {tmp_path / "mine", others}
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of a quarter of a megabyte, where this process may mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = ["mount", "-t", "tmpfs", "-o", "size=256k", "vae_np_test", str(folder)]
-    if os.name != "posix" or subprocess.run(mounted, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a file system of limited size takes root")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_leaves_the_old_file_and_names_it(small_disk):

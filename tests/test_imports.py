@@ -12,6 +12,7 @@ import vae_np
 ROOT = Path(vae_np.__file__).parent
 FLOORS = {
     "errors": 0,
+    "signals": 0,
     "kernels": 0,
     "plots": 1,
     "data": 1,

@@ -122,15 +122,18 @@ def room_for(out: Path) -> Iterator[None]:
 
 
 def put_in_place(site: Path, out: Path, old: Path) -> None:
-    """Rename a finished site to its place; the book that was there stays if that fails."""
-    if out.exists():
-        out.rename(old)
+    """Rename a finished site to its place; the book that was there stays if that fails.
+
+    Unlike a file, a folder cannot be replaced in one step: who is killed between the two finds the old book
+    in the temporary folder beside its place.
+    """
     try:
+        if out.exists():
+            out.rename(old)
         site.rename(out)
-    except OSError:
-        if old.exists():
+    finally:
+        if old.exists() and not out.exists():
             old.rename(out)
-        raise
 
 
 def build(out: Path, execute: bool = True, say: Callable[[str], None] = print) -> bool:

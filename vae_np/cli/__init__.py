@@ -1,11 +1,12 @@
 """The command line: `vae-np demo`, `train`, `predict`, `evaluate`, `equations`, `where`, `check`, ...
 
-Exit status: 0 done, 1 a check failed, 2 bad usage or bad input, said in one line on
-stderr, 130 interrupted. Progress and remarks go to stderr, results to stdout; with --json stdout holds
-the JSON alone.
+Exit status: 0 done, 1 a check failed, 2 bad usage or bad input, said in one line on stderr, 130 interrupted
+by Ctrl-C, 143 by `kill`, 129 by a terminal that closed. Progress and remarks go to stderr, results to stdout;
+with --json stdout holds the JSON alone.
 """
 
 import io
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from vae_np.cli.predict import predict
 from vae_np.cli.train import train
 from vae_np.cli.verify import check, equations, exercise, where
 from vae_np.errors import InputError
+from vae_np.signals import behind
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 a check failed, 2 bad usage or bad input, 130 interrupted.
+        0 done, 1 a check failed, 2 bad usage or bad input, 128 and the signal's number if one ended it.
     """
     said: set[str] = set()
 
@@ -78,10 +80,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             remark(f"vae-np: {error}")
         except SystemExit:  # how click and rich leave when nobody reads our output any more
             return 0
-        except OSError as error:
-            remark(f"vae-np: {error.filename or 'a file'} could not be used: {error.strerror or error}")
+        except MemoryError as error:
+            remark(f"vae-np: there is not enough memory: {error}".rstrip(": "))
+        except (OSError, SystemError) as error:
+            if interrupt := behind(error):
+                return _ended(interrupt, error)
+            if isinstance(error, SystemError):
+                raise
+            what = f"{error.filename or 'a file'} could not be used: {error.strerror or error}"
+            remark("; ".join(["vae-np: " + what, *getattr(error, "__notes__", [])]))
         except (click.Abort, KeyboardInterrupt) as error:
-            notes = getattr(error.__cause__ or error, "__notes__", [])  # how a kept training is resumed
-            remark("; ".join(["vae-np: interrupted", *notes]))
-            return 130
+            cause = error.__cause__ or error
+            return _ended(cause, cause)
     return 2
+
+
+def _ended(interrupt: BaseException, noted: BaseException) -> int:
+    """Say that a signal ended the work, and how a kept training is resumed; give the exit status."""
+    notes = getattr(noted, "__notes__", []) or getattr(interrupt, "__notes__", [])
+    remark("; ".join(["vae-np: interrupted", *notes]))
+    return 128 + getattr(interrupt, "number", signal.SIGINT)

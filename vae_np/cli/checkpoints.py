@@ -28,15 +28,19 @@ def checkpoint_beside(out: Path, given: Options) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If there is a checkpoint already that is not to be resumed, or none can be written.
+        If there is a checkpoint already that is not to be resumed, none can be written, or another process
+        keeps its training there.
     """
+    from vae_np.data.locking import locked
+
     every, resume = given["checkpoint_every"], bool(given["resume"])
     if every is None and not resume:
         return {}
     path = out.with_name(out.name + ".checkpoint")
     require_file(path)
-    if path.exists() and not resume:
-        raise InputError(f"{path} of an earlier training is there: add --resume, or remove it")
+    with locked(path):  # of a training that runs, the file is not to be removed
+        if path.exists() and not resume:
+            raise InputError(f"{path} of an earlier training is there: add --resume, or remove it")
     if resume:
         remark(f"resuming from {path}" if path.exists() else f"no {path} to resume from: starting anew")
     return {"checkpoint": path, "checkpoint_every": every or 1, "resume": resume}
@@ -53,17 +57,21 @@ def kept_until_written(out: Path, keep: dict[str, Any]) -> Iterator[None]:
     keep
         From `checkpoint_beside`.
     """
+    from vae_np.data.locking import locked
     from vae_np.data.writing import remove_leftovers
 
     if not keep:
         yield
         return
-    remove_leftovers(out)
     path: Path = keep["checkpoint"]
-    try:
-        yield
-    except KeyboardInterrupt as interrupt:
-        if path.exists():
-            interrupt.add_note("the same command with --resume goes on from there")
-        raise
-    path.unlink(missing_ok=True)
+    with locked(path):
+        remove_leftovers(out)
+        try:
+            yield
+        except (KeyboardInterrupt, OSError, SystemError) as stop:
+            if path.exists():
+                if not getattr(stop, "__notes__", []):  # training was finished, and has said nothing
+                    stop.add_note(f"the training is kept in {path}")
+                stop.add_note("the same command with --resume goes on from there")
+            raise
+        path.unlink(missing_ok=True)

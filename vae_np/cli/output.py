@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def remark(text: str) -> None:
-    """Say something to the person at the terminal, in one line on stderr."""
-    click.echo(readable(text), err=True)
+    """Say something in one line on stderr; the work does not depend on anybody being there to read it."""
+    with suppress(OSError):
+        click.echo(readable(text), err=True)
 
 
 def say(text: str) -> None:

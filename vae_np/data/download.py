@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from vae_np.data.transfer import transfer
-from vae_np.data.writing import require_writable, whole_file
+from vae_np.data.writing import put_in_place, require_writable, whole_file
 from vae_np.errors import InputError
 
 
@@ -64,7 +64,7 @@ def fetch(url: str, path: str | Path, sha256: str | None = None, progress: bool 
                 "the one asked for" if sha256 else f"that of the first download (delete {record} to accept)"
             )
             raise InputError(f"{url} has SHA-256 {found}, which is not {known}: {expected}")
-        part.replace(target)
+        put_in_place(part, target)
     if not record.exists():
         with whole_file(record) as temporary:
             temporary.write_text(f"{found}  {path.name}\n")

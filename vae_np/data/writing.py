@@ -6,6 +6,7 @@ the new one, and either is complete.
 """
 
 import os
+import secrets
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -72,20 +73,33 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         If writing fails, as on a full disk; it names the file.
     """
     path = require_writable(path)
-    handle, name = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    temporary = path.with_name(_prefix(path) + secrets.token_hex(8))
+    try:  # the name is known before the file is there: no interrupt can come in between
+        temporary.touch(0o600, exist_ok=False)
         yield temporary
-        _to_disk(temporary)
         temporary.chmod(path.stat().st_mode if path.exists() else 0o666 & ~_umask())
-        temporary.replace(path)
-        _names_to_disk(path.parent)
+        put_in_place(temporary, path)
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if error.filename in (None, str(temporary)):
+            error.filename = str(path)
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Give a complete file its name, in whose place another may be; on the disk itself when this returns.
+
+    Parameters
+    ----------
+    temporary
+        The file, in the same folder.
+    path
+        Its name to be.
+    """
+    _to_disk(temporary)
+    temporary.replace(path)
+    _names_to_disk(path.parent)
 
 
 def remove_leftovers(path: str | Path) -> None:
@@ -94,7 +108,7 @@ def remove_leftovers(path: str | Path) -> None:
     Parameters
     ----------
     path
-        The file; nobody may be writing it now.
+        The file; nobody may be writing it now, as inside `vae_np.data.locking.locked`.
     """
     path = Path(path).resolve()
     for leftover in path.parent.glob(_prefix(path) + "*"):

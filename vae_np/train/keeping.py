@@ -1,17 +1,22 @@
 """Keeping a training in a file while it runs, and going on from there after whatever stopped it.
 
-Every few epochs the state is written; a program that is killed loses the epochs since. Ctrl-C loses only the
-epoch that it interrupts, for which a copy of the state after the last whole epoch is held in memory.
+Every few epochs the state is written; a program that is killed loses the epochs since. Whatever else stops
+it, Ctrl-C or an error, costs only the epoch that it interrupts: a copy of the state after the last whole
+epoch is held in memory, and written then. If a checkpoint cannot be written, as on a full disk, the one
+before stays and training goes on, with a warning: hours of computing are worth more than their copy.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vae_np.data.locking import locked
 from vae_np.data.npz import DAMAGE
 from vae_np.data.writing import remove_leftovers, require_writable
 from vae_np.errors import InputError, whole_number
+from vae_np.signals import undisturbed
 from vae_np.train.checkpoint import Checkpoint, read_checkpoint, restore, snapshot, write_checkpoint
 from vae_np.train.fingerprint import differences, plain
 from vae_np.train.settings import TrainSettings
@@ -37,6 +42,40 @@ class Checkpoints(NamedTuple):
     every: int = 1
     resume: bool = False
     about: Mapping[str, Any] = {}
+
+
+class Keeper:
+    """The last whole epoch in memory and the last kept one in the file, which may be an earlier one.
+
+    Attributes
+    ----------
+    path
+        The file.
+    last
+        State after the last whole epoch; None before the first.
+    n_kept
+        How many epochs the state in the file has; 0 if there is no file.
+    trouble
+        What went wrong in the last attempt to write; '' if nothing did.
+    """
+
+    def __init__(self, path: Path, last: Checkpoint | None) -> None:
+        self.path = path
+        self.last = last
+        self.n_kept = last.n_epochs if last else 0
+        self.trouble = ""
+
+    def write(self) -> None:
+        """Write the last whole epoch unless it is in the file; what goes wrong is in `trouble` afterwards."""
+        if self.last is None or self.last.n_epochs == self.n_kept:
+            return
+        try:
+            write_checkpoint(self.path, self.last)
+        except (OSError, InputError) as error:
+            reason = getattr(error, "strerror", None) or error
+            self.trouble = f"epoch {self.last.n_epochs} could not be kept ({reason})"
+        else:
+            self.n_kept, self.trouble = self.last.n_epochs, ""
 
 
 @contextmanager
@@ -68,35 +107,41 @@ def keeping(
     Raises
     ------
     InputError
-        If nothing can be written there, or the file is not one to go on from.
+        If nothing can be written there, another process keeps its training there, or the file is not one to
+        go on from.
     """
     if checkpoints is None:
         yield lambda: None
         return
     every = whole_number("checkpoint_every", checkpoints.every, least=1)
     path = require_writable(checkpoints.path)
-    remove_leftovers(path)
-    if path.exists() and not checkpoints.resume:
-        raise InputError(f"checkpoint {checkpoints.path} is there already: resume from it, or remove it")
-    training = {**plain(dict(checkpoints.about)), **describe()}
-    last: Checkpoint | None = None  # of the last whole epoch
-    if path.exists():
-        last = _resumed(state, path, training, validates)
+    with locked(path):
+        remove_leftovers(path)
+        if path.exists() and not checkpoints.resume:
+            raise InputError(f"checkpoint {checkpoints.path} is there already: resume from it, or remove it")
+        training = {**plain(dict(checkpoints.about)), **describe()}
+        keeper = Keeper(path, _resumed(state, path, training, validates) if path.exists() else None)
 
-    def keep() -> None:
-        nonlocal last
-        last = snapshot(state, training)
-        if state.n_epochs % every == 0 or state.finished(settings):
-            write_checkpoint(path, last)
+        def keep() -> None:
+            keeper.last = snapshot(state, training)
+            if state.n_epochs % every == 0 or state.finished(settings):
+                was_well = not keeper.trouble
+                keeper.write()
+                if keeper.trouble and was_well:
+                    kept = f"epoch {keeper.n_kept} stays" if keeper.n_kept else "no epoch is"
+                    warnings.warn(f"{keeper.trouble}: training goes on, {kept} in {path}", stacklevel=3)
 
-    try:
-        yield keep
-    except KeyboardInterrupt as interrupt:
-        if last is not None:
-            write_checkpoint(path, last)
-            done = f"{last.n_epochs} of {settings.max_epochs} epochs"
-            interrupt.add_note(f"{done} are kept in {checkpoints.path}")
-        raise
+        try:
+            yield keep
+        except BaseException as stop:
+            with undisturbed():
+                keeper.write()
+            if keeper.trouble:
+                stop.add_note(keeper.trouble)
+            if keeper.n_kept:
+                done = f"{keeper.n_kept} of {settings.max_epochs} epochs"
+                stop.add_note(f"{done} are kept in {checkpoints.path}")
+            raise
 
 
 def _resumed(state: State, path: Path, training: dict[str, Any], validates: bool) -> Checkpoint:

@@ -1,7 +1,7 @@
 """The progress bar of a training: epoch, loss, time left; on stderr, and silent off a terminal."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -37,6 +37,12 @@ def progress_bar(n_epochs: int, show: bool, n_done: int = 0) -> Iterator[Callabl
         TimeRemainingColumn(),
     )
     silent = not (console.is_terminal or console.is_jupyter)
-    with Progress(*columns, console=console, disable=silent) as bar:
-        task = bar.add_task("training", total=n_epochs, completed=n_done, loss=float("nan"))
+    bar = Progress(*columns, console=console, disable=silent)
+    task = bar.add_task("training", total=n_epochs, completed=n_done, loss=float("nan"))
+    try:
+        with suppress(OSError):  # the terminal may be closed by now: nobody looks, training goes on
+            bar.start()
         yield lambda loss: bar.update(task, advance=1, loss=loss)
+    finally:
+        with suppress(OSError):
+            bar.stop()

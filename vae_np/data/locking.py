@@ -1,0 +1,76 @@
+"""One process at a time: a lock that ends with the process, however that ends.
+
+The lock on `name` is the system's (flock) on a file `name.lock` beside it, not the presence of that file:
+after `kill -9` the file may be there still, but nobody holds it. Who is done removes the file. Somebody else
+may have opened it just before; what he then locks has no name any more, so he looks again.
+
+Systems without flock (Windows) and file systems without locks have no such guard.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from vae_np.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
+
+_held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
+
+
+@contextmanager
+def locked(path: str | Path) -> Iterator[None]:
+    """Keep other processes and threads off a file inside a `with` block; it may be asked for again there.
+
+    Parameters
+    ----------
+    path
+        The file, which need not exist; its folder must.
+
+    Raises
+    ------
+    InputError
+        If another process or thread has it.
+    """
+    target = Path(path).resolve()
+    if fcntl is None or target in _held.get():
+        yield
+        return
+    lock = target.with_name(target.name + ".lock")
+    try:
+        handle = _lock(lock)
+    except BlockingIOError as error:
+        raise InputError(f"{path} is in use by another process: wait for it, or stop it") from error
+    token = _held.set(_held.get() | {target})
+    try:
+        yield
+    finally:
+        _held.reset(token)
+        try:
+            lock.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
+
+
+def _lock(path: Path) -> int:
+    """Open a file, which is made if need be, and lock it; BlockingIOError if that is somebody else's."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(handle).st_nlink:
+                return handle
+        except OSError as error:
+            if error.errno in NO_LOCKS:
+                return handle
+            os.close(handle)
+            raise
+        os.close(handle)
