@@ -1,6 +1,7 @@
 """`vae-np evaluate`: each context held out in turn, with several seeds, beside baselines."""
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,7 @@ def evaluate(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes e
     if given["scheduler"] is not None or given["jobs"] not in (None, 1):
         given["threads"] = given["threads"] or 1
     cells = read_cells(file, given)
-    experiment = with_grid(plan(given), dict(map(values_of, given["grid"])))
+    experiment = with_grid(plan(given), read_grid(given["grid"]))
     if given["conditional_vae"]:
         experiment = with_conditional_vae(experiment)
     contexts = find_contexts(cells, experiment, given["min_cells"], given["only"] or None, remark)
@@ -127,10 +128,16 @@ def first_section(run: "Run", experiment: "Experiment", seed: int) -> "Section |
     return context_section(run, experiment) if (run.method, run.seed) == (SCGEN, seed) else None
 
 
-def values_of(word: str) -> tuple[str, list[Any]]:
-    """Read NAME=VALUE,VALUE of --grid; the values are numbers, true or false."""
-    name, _, values = word.partition("=")
-    try:
-        return name.strip().replace("-", "_"), json.loads(f"[{values}]")
-    except ValueError:
-        raise click.UsageError(f"--grid is {word!r}: write numbers, as in kl_weight=2.5e-5,1") from None
+def read_grid(words: Sequence[str]) -> dict[str, list[Any]]:
+    """Read each NAME=VALUE,VALUE of --grid; the values are numbers, true or false."""
+    grid: dict[str, list[Any]] = {}
+    for word in words:
+        name, _, values = word.partition("=")
+        name = name.strip().replace("-", "_")
+        if name in grid:
+            raise click.UsageError(f"--grid names {name} twice: give all its values at once")
+        try:
+            grid[name] = json.loads(f"[{values}]")
+        except ValueError:
+            raise click.UsageError(f"--grid is {word!r}: write numbers, as in kl_weight=2.5e-5,1") from None
+    return grid
