@@ -16,7 +16,7 @@ import pytest
 from test_cli import CONDITIONS, DISAGREE, KEYS
 
 from vae_np import __version__, simulate
-from vae_np.cli import main, trainings
+from vae_np.cli import main, workplace
 from vae_np.errors import InputError
 from vae_np.evaluate import engines, runs
 from vae_np.evaluate.engines import by_cluster, by_processes
@@ -27,8 +27,9 @@ from vae_np.evaluate.sections import context_section
 pytestmark = pytest.mark.filterwarnings(f"ignore:{DISAGREE}")
 
 FILES = ["report.html", "scores.csv", "summary.json"]
-WORDS = [*KEYS, *CONDITIONS, "--max-epochs", "2", "--min-cells", "10", "--seeds", "2", "--threads", "1"]
-N_TASKS = 6
+CONTEXTS = ["--predict", "type 1", "--predict", "type 2"]
+WORDS = [*KEYS, *CONDITIONS, *CONTEXTS, "--max-epochs", "2", "--seeds", "2", "--threads", "1"]
+N_TASKS = 4
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +64,17 @@ def start(*words, **settings):
     return subprocess.Popen(child, **settings)
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=300):
     """Wait until a condition holds, and return what it gives."""
     patience = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < patience
         time.sleep(0.005)
     return value
+
+
+def lines_of(text):
+    return [line for line in text.splitlines() if line]
 
 
 def has_finished(out, n):
@@ -83,18 +88,18 @@ def test_finished_trainings_are_not_repeated(file, whole, tmp_path, capsys, monk
     out, kept = tmp_path / "out", tmp_path / "out" / "finished"
     train, calls = runs.train, []
 
-    def stops_in_the_fourth(*arguments):
+    def stops_in_the_third(*arguments):
         calls.append(arguments)
-        if len(calls) == 4:
+        if len(calls) == 3:
             raise KeyboardInterrupt
         return train(*arguments)
 
-    monkeypatch.setattr(runs, "train", stops_in_the_fourth)
+    monkeypatch.setattr(runs, "train", stops_in_the_third)
     assert main(command(file, out)) == 130
-    said = capsys.readouterr().err.splitlines()
-    assert "3 of 6 trainings done (type 2, seed 0), about " in "\n".join(said)
+    said = lines_of(capsys.readouterr().err)
+    assert any(line.startswith("1 of 4 trainings done (type 1, seed 0), about ") for line in said)
     assert said[-2].endswith("the same command with --resume goes on")
-    assert len(list(kept.iterdir())) == 3
+    assert len(list(kept.iterdir())) == 2
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     for words, message in (
         ([], f"{kept} of an earlier evaluation is there: add --resume, or remove it"),
@@ -105,15 +110,16 @@ def test_finished_trainings_are_not_repeated(file, whole, tmp_path, capsys, monk
         assert main(command(file, out, *words)) == 2
         assert message in capsys.readouterr().err.splitlines()[-1]
         assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
-    # one is damaged: three of the six are to be done, and it
+    # one is damaged: two of the four are to be done, and it
     next(kept.iterdir()).write_bytes(b"damaged")
     assert main(command(file, out, "--resume")) == 0
-    assert len(calls) == 4 + 3 + 1
+    assert len(calls) == 3 + 2 + 1
     said = capsys.readouterr().err
     assert f"resuming from {kept}" in said
     assert "its training is done again: " in said
-    assert "3 of 6 trainings done" in said
-    assert "6 of 6 trainings done" in said
+    assert said.count("trainings done (") == 3
+    assert "2 of 4 trainings done (" in said
+    assert "4 of 4 trainings done (type 2, seed 1)" in said
     assert_same_files(out, whole)
 
 
@@ -133,7 +139,7 @@ def test_more_seeds_go_on_from_fewer(file, whole, tmp_path, monkeypatch):
     train, seeds = runs.train, []
 
     def stops_at_the_end(cells, experiment, seed, say):
-        if len(seeds) == 2:
+        if len(seeds) == 1:
             raise KeyboardInterrupt
         seeds.append(seed)
         return train(cells, experiment, seed, say)
@@ -143,7 +149,7 @@ def test_more_seeds_go_on_from_fewer(file, whole, tmp_path, monkeypatch):
         assert main(command(file, tmp_path, "--seeds", "1")) == 130
     monkeypatch.setattr(runs, "train", lambda *a: seeds.append(a[2]) or train(*a))
     assert main(command(file, tmp_path, "--resume")) == 0
-    assert seeds == [0, 0, 1, 1, 0, 1]
+    assert seeds == [0, 1, 0, 1]
     assert_same_files(tmp_path, whole)
 
 
@@ -155,11 +161,11 @@ def test_without_anything_finished_resume_starts_anew(file, tmp_path, capsys):
 
 
 def test_a_grid_on_the_command_line(file, tmp_path, capsys):
-    words = ["--grid", "kl_weight=2.5e-5,1", "--grid", "n-latent=3", "--predict", "type 2", "--seeds", "1"]
+    words = ["--grid", "kl_weight=2.5e-5,1", "--grid", "n-latent=3", "--seeds", "1"]
     assert main(command(file, tmp_path, *words)) == 0
     captured = capsys.readouterr()
     assert "scGen[kl_weight=1, n_latent=3]" in captured.out
-    assert "2 of 2 trainings done (type 2, seed 0, scgen[kl_weight=1, n_latent=3])" in captured.err
+    assert "4 of 4 trainings done (type 2, seed 0, scgen[kl_weight=1, n_latent=3])" in captured.err
     assert '"scgen[kl_weight=1, n_latent=3]"' in (tmp_path / "scores.csv").read_text()
 
 
@@ -212,7 +218,7 @@ def test_processes_give_what_one_gives(adata):
 
 @pytest.mark.slow
 def test_large_arrays_are_written_once_and_read_by_all_processes():
-    cells = simulate(600, 500, 3, seed=1)
+    cells = simulate(2000, 1000, 3, seed=1)
     assert cells.X.data.nbytes > 2**20
 
     def look(shared, item):
@@ -243,9 +249,9 @@ def children_of(pid):
 
 @pytest.mark.slow
 def test_killed_again_and_again_with_two_processes_it_leaves_the_same_files(file, whole, tmp_path):
-    """Kill -9 after the first, the third and the fifth training that is finished; then to the end."""
+    """Kill -9 after one, two and three trainings are finished; then to the end."""
     out = tmp_path / "out"
-    for n in (1, 3, 5):
+    for n in (1, 2, 3):
         child = start(*command(file, out, "--jobs", 2, "--resume"), stderr=subprocess.DEVNULL)
         wait_for(partial(has_finished, out, n))
         child.kill()
@@ -254,7 +260,7 @@ def test_killed_again_and_again_with_two_processes_it_leaves_the_same_files(file
         n_kept = len(list(out.glob("finished/*.npz")))
         assert n_kept >= n
     child = start(*command(file, out, "--jobs", 2, "--resume"))
-    said = child.communicate(timeout=240)[1]
+    said = child.communicate(timeout=300)[1]
     assert child.returncode == 0, said
     assert said.count("trainings done (") == N_TASKS - n_kept
     assert_same_files(out, whole)
@@ -268,7 +274,7 @@ def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(file, tmp_path):
     wait_for(partial(has_finished, out, 1))
     workers = children_of(child.pid)
     os.killpg(child.pid, signal.SIGINT)
-    said = child.communicate(timeout=60)[1].splitlines()
+    said = lines_of(child.communicate(timeout=300)[1])
     assert child.returncode == 130
     assert said[-2].startswith("the scores of what was finished are in ")
     assert said[-1] == "vae-np: interrupted"
@@ -351,14 +357,13 @@ def test_a_worker_that_is_killed_costs_nothing(distributed, file, whole, tmp_pat
         child = start(*command(file, out, "--scheduler", address))
         wait_for(partial(has_finished, out, 1))
         workers[0].kill()
-        said = child.communicate(timeout=240)[1]
+        said = child.communicate(timeout=300)[1]
         assert child.returncode == 0, said
         assert workers[0].wait() == -signal.SIGKILL
         assert workers[1].poll() is None
     assert said.count("trainings done (") == N_TASKS
-    assert all(
-        line.startswith(("type ", "training on ", "2 epochs; ", *"123456")) for line in said.splitlines()
-    )
+    ours = ("type ", "training on ", "2 epochs; ", "vae-np: warning: the cell types ", *"1234")
+    assert [line for line in lines_of(said) if not line.startswith(ours)] == []  # nothing of Dask's
     assert_same_files(out, whole)
 
 
@@ -394,7 +399,7 @@ def test_a_lost_scheduler_costs_what_was_not_finished(distributed, file, whole, 
         child = start(*command(file, out, "--scheduler", address))
         wait_for(partial(has_finished, out, 1))
         scheduler.kill()
-        said = child.communicate(timeout=120)[1].splitlines()
+        said = lines_of(child.communicate(timeout=300)[1])
     assert child.returncode == 2
     assert said[-2].startswith("the scores of what was finished are in ")
     assert said[-1] == "vae-np: the connection to the Dask scheduler is lost"
@@ -411,7 +416,7 @@ def test_a_worker_without_this_package_is_named(distributed, file, tmp_path):
     (blind / "sitecustomize.py").write_text("import sys\nsys.modules['vae_np'] = None\n")
     with cluster(tmp_path, 1, {"PYTHONPATH": str(blind)}) as (address, _):
         child = start(*command(file, tmp_path / "out", "--scheduler", address))
-        said = child.communicate(timeout=120)[1].splitlines()
+        said = lines_of(child.communicate(timeout=300)[1])
     assert child.returncode == 2
     found = rf"Dask worker tcp://127\.0\.0\.1:\d+ has no vae_np that fits: install vae_np {__version__} there"
     assert re.fullmatch(f"vae-np: {found}", said[-1])
@@ -419,10 +424,11 @@ def test_a_worker_without_this_package_is_named(distributed, file, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_said_in_a_sentence(
     distributed, file, tmp_path, capfd, monkeypatch
 ):
-    monkeypatch.setattr(trainings, "SECONDS_TO_CONNECT", 0.3)
+    monkeypatch.setattr(workplace, "SECONDS_TO_CONNECT", 0.3)
     for address in ("tcp://127.0.0.1:1", "nonsense://x", "no.such.host.invalid:1"):
         begun = time.monotonic()
         assert main(command(file, tmp_path / "out", "--scheduler", address)) == 2

@@ -1,17 +1,16 @@
 """`vae-np evaluate`: each context held out in turn, with several seeds, beside baselines."""
 
 import json
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from vae_np.cli.inputs import plan, read_cells
+from vae_np.cli.inputs import plan, read_cells, read_grid
 from vae_np.cli.options import PATH, options, require
 from vae_np.cli.output import as_records, print_table, remark, require_folder, write_text
-from vae_np.cli.trainings import kept_in, progress, workplace
+from vae_np.cli.trainings import kept_in, kept_until_reported
 from vae_np.errors import whole_number
 
 if TYPE_CHECKING:
@@ -58,14 +57,13 @@ def evaluate(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes e
 
     from vae_np.evaluate.contexts import find_contexts
     from vae_np.evaluate.experiment import with_conditional_vae
-    from vae_np.evaluate.finished import identify, read_finished, remove_finished, write_finished
     from vae_np.evaluate.grid import with_grid
     from vae_np.evaluate.paired import paired_differences
-    from vae_np.evaluate.report import write_report, write_scores
+    from vae_np.evaluate.report import write_report
     from vae_np.evaluate.sections import overview, with_scores
     from vae_np.evaluate.summary import summarize, verdicts
     from vae_np.evaluate.tables import short_table
-    from vae_np.evaluate.tasks import Study, all_rows, list_tasks, perform_all
+    from vae_np.evaluate.tasks import Study, all_rows, list_tasks
 
     require(given, "condition_key", "control", "stimulated", "cell_type_key", reason="to hold cells out")
     if given["scheduler"] is not None and given["jobs"] is not None:
@@ -82,35 +80,16 @@ def evaluate(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes e
     first = given["seed"] or 0
     seeds = range(first, first + given["seeds"])
     whole_number("the last seed", seeds[-1], least=0)
-    tasks = list_tasks(experiment, contexts, seeds)
-    identity = identify(cells, experiment, first)
-    found = {task: done for task, done in read_finished(kept, identity, remark).items() if task in tasks}
-    left = [task for task in tasks if task not in found]
     study = Study(cells, experiment, partial(first_section, experiment=experiment, seed=first))
-    say_progress = progress(len(found), len(tasks))
-    try:
-        with workplace(given) as where:
-            for finished in perform_all(study, left, remark, **where):
-                kept.mkdir(parents=True, exist_ok=True)
-                write_finished(kept, identity, finished)
-                found[finished.task] = finished
-                for other in (summary_file, page):  # of an older run: they would not belong to the scores
-                    other.unlink(missing_ok=True)
-                write_scores(scores, all_rows(tasks, found))
-                say_progress(finished.task)
-    except (Exception, KeyboardInterrupt):
-        if found:
-            remark(f"the scores of what was finished are in {scores}; the same command with --resume goes on")
-        raise
-    rows = all_rows(tasks, found)
-    write_scores(scores, rows)
-    pairs = paired_differences(rows, np.random.default_rng(first))
-    results = rows, pairs, experiment, contexts, seeds
-    summary = summarize(*results)
-    write_text(summary_file, json.dumps(summary, indent=2) + "\n")
-    sections = [with_scores(found[task].seen, rows) for task in tasks if found[task].seen]
-    write_report(page, f"Leave one out: {file.name}", [overview(*results), *sections])
-    remove_finished(kept)
+    with kept_until_reported(given, kept, scores, outdated=(summary_file, page)) as finish_all:
+        found = finish_all(study, list_tasks(experiment, contexts, seeds))
+        rows = all_rows(found, found)
+        pairs = paired_differences(rows, np.random.default_rng(first))
+        results = rows, pairs, experiment, contexts, seeds
+        summary = summarize(*results)
+        write_text(summary_file, json.dumps(summary, indent=2) + "\n")
+        sections = [with_scores(done.seen, rows) for done in found.values() if done.seen]
+        write_report(page, f"Leave one out: {file.name}", [overview(*results), *sections])
     if given["as_json"]:
         click.echo(json.dumps({"out": str(given["out"]), **summary, "scores": as_records(rows)}))
         return
@@ -126,18 +105,3 @@ def first_section(run: "Run", experiment: "Experiment", seed: int) -> "Section |
     from vae_np.evaluate.sections import context_section
 
     return context_section(run, experiment) if (run.method, run.seed) == (SCGEN, seed) else None
-
-
-def read_grid(words: Sequence[str]) -> dict[str, list[Any]]:
-    """Read each NAME=VALUE,VALUE of --grid; the values are numbers, true or false."""
-    grid: dict[str, list[Any]] = {}
-    for word in words:
-        name, _, values = word.partition("=")
-        name = name.strip().replace("-", "_")
-        if name in grid:
-            raise click.UsageError(f"--grid names {name} twice: give all its values at once")
-        try:
-            grid[name] = json.loads(f"[{values}]")
-        except ValueError:
-            raise click.UsageError(f"--grid is {word!r}: write numbers, as in kl_weight=2.5e-5,1") from None
-    return grid

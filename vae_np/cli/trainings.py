@@ -1,21 +1,18 @@
-"""The many trainings of a command: where they are done, what is kept of them, how long they will take."""
+"""The many trainings of a command: each is kept when it is finished, until the report of all is written."""
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vae_np import __version__
 from vae_np.cli.options import Options
 from vae_np.cli.output import remark
+from vae_np.cli.workplace import workplace
 from vae_np.errors import InputError
 
 if TYPE_CHECKING:
-    from distributed import Client
-
-SECONDS_TO_CONNECT = 5
+    from vae_np.evaluate.tasks import Finished, Study, Task
 
 
 def kept_in(folder: Path, given: Options) -> Path:
@@ -48,51 +45,62 @@ def kept_in(folder: Path, given: Options) -> Path:
 
 
 @contextmanager
-def workplace(given: Options) -> Iterator[dict[str, Any]]:
-    """Yield where trainings are done, as `perform_all` takes it, from `jobs` and `scheduler`.
+def kept_until_reported(
+    given: Options, kept: Path, scores: Path, outdated: Sequence[Path]
+) -> Iterator[Callable[["Study", Sequence["Task"]], dict["Task", "Finished"]]]:
+    """Train and write the report inside a `with` block; then what was kept is removed.
 
     Parameters
     ----------
     given
         The options.
+    kept
+        From `kept_in`.
+    scores
+        The file of scores, written anew after every training.
+    outdated
+        Files that would not belong to the first new scores: they are removed.
 
-    Raises
+    Yields
     ------
-    InputError
-        If Dask is not installed, no scheduler answers, or its workers have not this vae_np.
+    callable
+        Takes a study and its tasks, and gives all of them finished, in their order.
     """
-    if given["scheduler"] is None:
-        yield {"n_jobs": given["jobs"]}
-        return
+    from vae_np.evaluate.finished import identify, read_finished, remove_finished, write_finished
+    from vae_np.evaluate.report import write_scores
+    from vae_np.evaluate.tasks import all_rows, perform_all
+
+    found: dict[Task, Finished] = {}
+
+    def finish_all(study: "Study", tasks: Sequence["Task"]) -> dict["Task", "Finished"]:
+        def write() -> None:
+            for file in outdated:
+                file.unlink(missing_ok=True)
+            write_scores(scores, all_rows(tasks, found))
+
+        identity = identify(study.cells, study.experiment, tasks[0].first_seed)
+        there = read_finished(kept, identity, remark)
+        found.update((task, there[task]) for task in tasks if task in there)
+        if found:
+            write()
+        left = [task for task in tasks if task not in found]
+        say_progress = progress(len(found), len(tasks))
+        with workplace(given) as where:
+            for finished in perform_all(study, left, remark, **where):
+                kept.mkdir(parents=True, exist_ok=True)
+                write_finished(kept, identity, finished)
+                found[finished.task] = finished
+                write()
+                say_progress(finished.task)
+        return {task: found[task] for task in tasks}
+
     try:
-        from distributed import Client
-    except ImportError:
-        raise InputError('--scheduler needs Dask: pip install "vae_np[distributed]"') from None
-    address = given["scheduler"]
-    logging.disable()  # what goes wrong is said once, by us
-    try:
-        try:
-            client = Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise InputError(f"no Dask scheduler answers at {address}: is the address right?") from error
-        with client:
-            require_same_version(client)
-            yield {"client": client}
-    finally:
-        logging.disable(logging.NOTSET)
-
-
-def installed_version() -> str:
-    """The version of vae_np, where it is called."""
-    return __version__
-
-
-def require_same_version(client: "Client") -> None:
-    """Raise InputError if a worker of the cluster has another vae_np, or none."""
-    for worker, version in client.run(installed_version, on_error="return").items():
-        if version != __version__:
-            found = "no vae_np that fits" if isinstance(version, Exception) else f"vae_np {version}"
-            raise InputError(f"Dask worker {worker} has {found}: install vae_np {__version__} there")
+        yield finish_all
+    except (Exception, KeyboardInterrupt):
+        if found:
+            remark(f"the scores of what was finished are in {scores}; the same command with --resume goes on")
+        raise
+    remove_finished(kept)
 
 
 def progress(n_done: int, n_tasks: int) -> Callable[[object], None]:
