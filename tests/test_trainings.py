@@ -247,6 +247,14 @@ def children_of(pid):
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def are_gone(pids):
+    return not any(place.exists() and place.read_bytes() for place in map(cmdline_of, pids))
+
+
+def cmdline_of(pid):
+    return Path(f"/proc/{pid}/cmdline")  # empty of a process that is dead
+
+
 @pytest.mark.slow
 def test_killed_again_and_again_with_two_processes_it_leaves_the_same_files(file, whole, tmp_path):
     """Kill -9 after one, two and three trainings are finished; then to the end."""
@@ -254,8 +262,10 @@ def test_killed_again_and_again_with_two_processes_it_leaves_the_same_files(file
     for n in (1, 2, 3):
         child = start(*command(file, out, "--jobs", 2, "--resume"), stderr=subprocess.DEVNULL)
         wait_for(partial(has_finished, out, n))
+        workers = children_of(child.pid)
         child.kill()
         assert child.wait() == -signal.SIGKILL
+        wait_for(partial(are_gone, workers))  # nobody needs what they compute
         assert not (out / "report.html").exists()
         n_kept = len(list(out.glob("finished/*.npz")))
         assert n_kept >= n
@@ -269,7 +279,7 @@ def test_killed_again_and_again_with_two_processes_it_leaves_the_same_files(file
 @pytest.mark.slow
 def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(file, tmp_path):
     out = tmp_path / "out"
-    words = command(file, out, "--jobs", 2, "--max-epochs", 200)
+    words = command(file, out, "--jobs", 2, "--max-epochs", 20)
     child = start(*words, start_new_session=True)  # a terminal sends Ctrl-C to the whole group
     wait_for(partial(has_finished, out, 1))
     workers = children_of(child.pid)
@@ -279,7 +289,7 @@ def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(file, tmp_path):
     assert said[-2].startswith("the scores of what was finished are in ")
     assert said[-1] == "vae-np: interrupted"
     assert "Traceback" not in "\n".join(said)
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 30)
+    wait_for(partial(are_gone, workers))
 
 
 # -------------------------------------------------------------------------------------- cluster

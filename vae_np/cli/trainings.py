@@ -66,6 +66,7 @@ def kept_until_reported(
     callable
         Takes a study and its tasks, and gives all of them finished, in their order.
     """
+    from vae_np.data.writing import remove_leftovers
     from vae_np.evaluate.finished import identify, read_finished, remove_finished, write_finished
     from vae_np.evaluate.report import write_scores
     from vae_np.evaluate.tasks import all_rows, perform_all
@@ -78,6 +79,8 @@ def kept_until_reported(
                 file.unlink(missing_ok=True)
             write_scores(scores, all_rows(tasks, found))
 
+        for file in (scores, *outdated):
+            remove_leftovers(file)
         identity = identify(study.cells, study.experiment, tasks[0].first_seed)
         there = read_finished(kept, identity, remark)
         found.update((task, there[task]) for task in tasks if task in there)

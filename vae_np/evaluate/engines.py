@@ -5,7 +5,10 @@ processes read them there. Dask has workers on any machines; what is shared goes
 bring the results as they come, not in order.
 """
 
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
+from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from vae_np.errors import InputError
@@ -17,6 +20,7 @@ Shared = TypeVar("Shared")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 SECONDS_TO_WAIT = 10  # for the first worker
+_watches = False  # whether this process, a child, looks whether its parent is there
 SENT_AGAIN = 3  # as often as Dask itself gives a task to another worker
 
 
@@ -56,11 +60,26 @@ def by_processes(
 
     parallel = Parallel(n_jobs, return_as="generator_unordered", batch_size=1)
     try:
-        yield from parallel(delayed(work)(shared, item) for item in items)
+        yield from parallel(delayed(_by_child)(os.getpid(), work, shared, item) for item in items)
     except TerminatedWorkerError:
         raise InputError(
             "a process that was training has been killed, perhaps for want of memory: use fewer at a time"
         ) from None
+
+
+def _by_child(parent: int, work: Callable[[Shared, Item], Result], shared: Shared, item: Item) -> Result:
+    """Do an item in a child process, which ends soon if its parent is killed and nobody waits for it."""
+    global _watches
+    if not _watches and os.getppid() == parent:
+        _watches = True
+        Thread(target=_end_with, args=[parent], daemon=True).start()
+    return work(shared, item)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def by_cluster(
