@@ -257,9 +257,9 @@ def cmdline_of(pid):
 
 @pytest.mark.slow
 def test_killed_again_and_again_with_two_processes_it_leaves_the_same_files(file, whole, tmp_path):
-    """Kill -9 after one, two and three trainings are finished; then to the end."""
+    """Kill -9 after one and three of the four trainings are finished; then to the end."""
     out = tmp_path / "out"
-    for n in (1, 2, 3):
+    for n in (1, 3):
         child = start(*command(file, out, "--jobs", 2, "--resume"), stderr=subprocess.DEVNULL)
         wait_for(partial(has_finished, out, n))
         workers = children_of(child.pid)
