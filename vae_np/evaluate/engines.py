@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
+from warnings import catch_warnings, simplefilter
 
 from vae_np.errors import InputError
 
@@ -59,12 +60,18 @@ def by_processes(
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     parallel = Parallel(n_jobs, return_as="generator_unordered", batch_size=1)
+    results = parallel(delayed(_by_child)(os.getpid(), work, shared, item) for item in items)
     try:
-        yield from parallel(delayed(_by_child)(os.getpid(), work, shared, item) for item in items)
+        for result in results:  # noqa: UP028 - closing is ours
+            yield result
     except TerminatedWorkerError:
         raise InputError(
             "a process that was training has been killed, perhaps for want of memory: use fewer at a time"
         ) from None
+    finally:
+        with catch_warnings():
+            simplefilter("ignore")  # it warns of tasks that nobody waits for any more
+            results.close()
 
 
 def _by_child(parent: int, work: Callable[[Shared, Item], Result], shared: Shared, item: Item) -> Result:
