@@ -281,7 +281,7 @@ def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(file, tmp_path):
     out = tmp_path / "out"
     words = command(file, out, "--jobs", 2, "--max-epochs", 20)
     child = start(*words, start_new_session=True)  # a terminal sends Ctrl-C to the whole group
-    wait_for(partial(has_finished, out, 1))
+    wait_for((out / "scores.csv").exists)
     workers = children_of(child.pid)
     os.killpg(child.pid, signal.SIGINT)
     said = lines_of(child.communicate(timeout=300)[1])
@@ -328,16 +328,17 @@ def test_data_go_to_each_worker_once(distributed, tmp_path):
         """Writes down where it arrives."""
 
         def __reduce__(self):
-            return (arrived, (str(tmp_path / "notes"),))
+            return (Counted.arrived, ())
 
-    def arrived(notes):
-        with open(notes, "a") as file:
-            file.write(f"{os.getpid()}\n")
-        return notes
+        @staticmethod
+        def arrived():
+            with (tmp_path / "notes").open("a") as file:
+                file.write(f"{os.getpid()}\n")
+            return Counted()
 
     def work(shared, item):
         time.sleep(0.05)
-        return shared, os.getpid(), item
+        return type(shared).__name__, os.getpid(), item
 
     with (
         cluster(tmp_path, 2) as (address, (_, *workers)),
@@ -356,7 +357,7 @@ def test_a_worker_that_is_killed_costs_nothing(distributed, file, whole, tmp_pat
     out = tmp_path / "out"
     with cluster(tmp_path, 2) as (address, (_, *workers)):
         child = start(*command(file, out, "--scheduler", address))
-        wait_for(partial(has_finished, out, 1))
+        wait_for((out / "scores.csv").exists)
         workers[0].kill()
         said = child.communicate(timeout=300)[1]
         assert child.returncode == 0, said
@@ -398,7 +399,7 @@ def test_a_lost_scheduler_costs_what_was_not_finished(distributed, file, whole, 
     out = tmp_path / "out"
     with cluster(tmp_path, 1) as (address, (scheduler, _)):
         child = start(*command(file, out, "--scheduler", address))
-        wait_for(partial(has_finished, out, 1))
+        wait_for((out / "scores.csv").exists)
         scheduler.kill()
         said = lines_of(child.communicate(timeout=300)[1])
     assert child.returncode == 2

@@ -8,6 +8,7 @@ bring the results as they come, not in order.
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 from warnings import catch_warnings, simplefilter
@@ -129,10 +130,10 @@ def by_cluster(
             ) from None
         futures = {client.submit(work, data, item, pure=False): item for item in left}
         for future in as_completed(futures, loop=client.loop):
-            if future.cancelled():  # the scheduler, or all that had the data, are gone
-                continue
             try:
                 result = future.result()
+            except CancelledError:  # the scheduler, or all workers that had the data, are gone
+                continue
             except KilledWorker as error:
                 raise InputError(f"workers died again and again of the same task: {error}") from None
             left.remove(futures[future])
