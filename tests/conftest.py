@@ -67,6 +67,14 @@ def scanpy():
 
 
 @pytest.fixture(scope="session")
+def distributed():
+    """Dask's scheduler and workers, where they are installed; required in CI."""
+    if IN_CI:
+        return importlib.import_module("distributed")
+    return pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="session")
 def browser():
     """Headless Chromium, where Playwright and the browser are installed; required in CI."""
     if IN_CI:

@@ -11,8 +11,9 @@ from test_cli import CONDITIONS, DISAGREE, KEYS, SHORT, vae_np
 
 from vae_np import simulate
 from vae_np.cli import main
-from vae_np.evaluate import BASELINES, hold_out, leave_one_out, paired_differences
+from vae_np.evaluate import BASELINES, hold_out, paired_differences, runs
 from vae_np.evaluate.experiment import Experiment
+from vae_np.evaluate.leave_one_out import leave_one_out
 from vae_np.train import NonFiniteLossError
 
 pytestmark = pytest.mark.filterwarnings(f"ignore:{DISAGREE}")
@@ -56,10 +57,10 @@ def test_evaluate_writes_what_the_python_functions_compute(folder, evaluated):
     assert sorted(path.name for path in out.iterdir()) == FILES
     training = {"max_epochs": 2, "progress": False}
     experiment = Experiment(*NAMES, model={"n_threads": 1}, training=training)
-    runs = leave_one_out.leave_one_out(
+    finished = leave_one_out(
         anndata.read_h5ad(folder / "log.h5ad"), experiment, ["type 1", "type 2", "type 3"], [4, 5]
     )
-    rows = [row for done in runs for row in done.rows]
+    rows = [row for done in finished for row in done.rows]
     assert read_scores(out / "scores.csv") == [tuple(row) for row in rows]
     methods = {row.method for row in rows}
     assert methods == {"scgen", *BASELINES} - {"regression"}  # a line takes three other types
@@ -121,7 +122,7 @@ def test_one_context_is_evaluated_and_said_in_words(folder, tmp_path, capsys):
     ],
 )
 def test_what_was_finished_is_kept(folder, evaluated, tmp_path, capsys, monkeypatch, error, status, message):
-    train, calls = leave_one_out.train, []
+    train, calls = runs.train, []
 
     def stops_in_the_third(*arguments):
         calls.append(arguments)
@@ -129,18 +130,19 @@ def test_what_was_finished_is_kept(folder, evaluated, tmp_path, capsys, monkeypa
             raise error
         return train(*arguments)
 
-    monkeypatch.setattr(leave_one_out, "train", stops_in_the_third)
+    monkeypatch.setattr(runs, "train", stops_in_the_third)
     for name in FILES:
         (tmp_path / name).write_text("of an older run")
     words = ["evaluate", str(folder / "log.h5ad"), *WORDS, "--seeds", "2", "--out", str(tmp_path)]
     assert main(words) == status
     errors = [line for line in capsys.readouterr().err.splitlines() if line]
-    assert errors[-2] == f"the scores of what was finished are in {tmp_path / 'scores.csv'}"
+    where = f"the scores of what was finished are in {tmp_path / 'scores.csv'}"
+    assert errors[-2] == f"{where}; the same command with --resume goes on"
     assert errors[-1] == message
     whole = read_scores(evaluated[0] / "scores.csv")
     assert read_scores(tmp_path / "scores.csv") == [row for row in whole if row[0] == "type 1"]
     # what would not belong to these scores is gone, and no temporary file is left
-    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["finished", "scores.csv"]
 
 
 CALL = {

@@ -11,7 +11,8 @@ from vae_np.evaluate import BASELINES, Seen, hold_out, score_held_out
 from vae_np.evaluate.conditional_baseline import conditional_vae
 from vae_np.evaluate.contexts import find_contexts
 from vae_np.evaluate.experiment import Experiment, choose_genes, with_conditional_vae
-from vae_np.evaluate.leave_one_out import leave_one_out, run
+from vae_np.evaluate.leave_one_out import leave_one_out
+from vae_np.evaluate.runs import run
 from vae_np.evaluate.scoring import coverage_rows, score_context
 
 pytestmark = pytest.mark.filterwarnings("ignore:the cell types respond in different directions")
@@ -35,6 +36,15 @@ def without(adata, cell_type, condition, n_left):
 
 def mask_of(adata, cell_type, condition="stimulated"):
     return ((adata.obs["cell_type"] == cell_type) & (adata.obs["condition"] == condition)).to_numpy()
+
+
+def whole(done):
+    """All of a run, as `look` had it, with the scores of all baselines."""
+    return done.seen._replace(rows=done.rows)
+
+
+def whole_runs(adata, experiment, contexts, seeds=(0,)):
+    return map(whole, leave_one_out(adata, experiment, contexts, seeds, look=lambda run: run))
 
 
 # ------------------------------------------------------------------------------------ contexts
@@ -84,7 +94,7 @@ def test_what_cannot_be_held_out_is_found_before_training(cells):
 
 def test_a_run_is_hold_out_select_fit_predict_score(cells):
     experiment = Experiment(*NAMES, n_genes=40, model=TINY, training=SHORT)
-    (done,) = leave_one_out(cells, experiment, ["type 2"], [5])
+    (done,) = whole_runs(cells, experiment, ["type 2"], [5])
     hidden = mask_of(cells, "type 2")
     genes = select_genes(cells[~hidden], 40)
     seen = cells[~hidden, genes].copy()
@@ -109,7 +119,7 @@ def test_nothing_of_the_hidden_cells_is_used(cells):
     dull = ~cells.var_names.isin(select_genes(cells[~hidden], 40))
     poisoned.X[np.ix_(np.flatnonzero(hidden)[::2], np.flatnonzero(dull))] = 19.5
     poisoned.X[np.ix_(np.flatnonzero(hidden)[1::2], np.flatnonzero(~dull))] *= 0.25
-    runs = [next(leave_one_out(adata, experiment, ["type 2"])) for adata in (cells, poisoned)]
+    runs = [next(whole_runs(adata, experiment, ["type 2"])) for adata in (cells, poisoned)]
     assert runs[0].split.train.var_names.tolist() == runs[1].split.train.var_names.tolist()
     np.testing.assert_array_equal(*(done.model.params.flat for done in runs))
     np.testing.assert_array_equal(*(done.predicted.X for done in runs))
@@ -127,12 +137,15 @@ def test_nothing_of_the_hidden_cells_is_used(cells):
 
 def test_seeds_share_cells_and_genes_and_baselines(cells):
     experiment = Experiment(*NAMES, n_genes=40, model=TINY, training=SHORT)
-    runs = list(leave_one_out(cells, experiment, ["type 3", "type 1"], [7, 8]))
+    runs = list(whole_runs(cells, experiment, ["type 3", "type 1"], [7, 8]))
     assert [(done.context, done.seed) for done in runs] == [
         ("type 3", 7), ("type 3", 8), ("type 1", 7), ("type 1", 8),
     ]  # fmt: skip
     for first, second in (runs[:2], runs[2:]):
-        assert first.split is second.split
+        for one, other in zip(first.split, second.split, strict=True):
+            np.testing.assert_array_equal(one.X.toarray(), other.X.toarray())
+            assert one.obs_names.equals(other.obs_names)
+            assert one.var_names.equals(other.var_names)
         assert all(row.seed == 8 for row in second.rows)
         known = {(r.method, r.metric): r.value for r in first.rows if r.method in BASELINES}
         assert {m for m, _ in known} == set(BASELINES)
@@ -150,7 +163,7 @@ def test_one_model_is_asked_for_several_predictions(cells):
         "scgen_published": {"delta_method": "scgen"},
     }
     experiment = Experiment(*NAMES, model=TINY, training=SHORT, predictions=asked)
-    (done,) = leave_one_out(cells, experiment, ["type 2"], [5])
+    (done,) = whole_runs(cells, experiment, ["type 2"], [5])
     for method, how in asked.items():
         predicted, _ = done.model.predict(celltype_to_predict="type 2", clip=False, seed=5, **how)
         expected = score_held_out(predicted, done.split, *NAMES, "type 2", 5, baselines={})
@@ -167,7 +180,7 @@ def test_one_model_is_asked_for_several_predictions(cells):
 
 def test_the_conditional_vae_takes_part(cells):
     experiment = with_conditional_vae(Experiment(*NAMES, n_genes=40, model=TINY, training=SHORT))
-    (done,) = leave_one_out(cells, experiment, ["type 2"], [5])
+    (done,) = whole_runs(cells, experiment, ["type 2"], [5])
     train = done.split.train
     seen = Seen(
         train.X.toarray(),

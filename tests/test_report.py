@@ -221,8 +221,8 @@ def study():
         training={"max_epochs": 2, "progress": False},
     )
     contexts = {"<b>2</b> & $x_2$": (40, 40), "type 1": (40, 40)}
-    runs = list(leave_one_out(cells, experiment, contexts, [0, 1]))
-    return [row for run in runs for row in run.rows], runs, experiment, contexts
+    finished = list(leave_one_out(cells, experiment, contexts, [0, 1], look=lambda run: run))
+    return [row for one in finished for row in one.rows], [one.seen for one in finished], experiment, contexts
 
 
 def test_a_study_becomes_a_page(study, tmp_path):

@@ -38,8 +38,8 @@ def demo(**given: Any) -> None:  # noqa: ANN401 - click passes each option by it
     """
     from vae_np.data.simulate import simulate
     from vae_np.evaluate.held_out import hold_out
-    from vae_np.evaluate.leave_one_out import run
     from vae_np.evaluate.report import Section, write_report, write_scores
+    from vae_np.evaluate.runs import run
     from vae_np.evaluate.scoring import predict_context
     from vae_np.evaluate.sections import EXPLANATION, context_section, with_scores
     from vae_np.evaluate.tables import averages, short_table

@@ -1,5 +1,7 @@
 """From words to work: the options become cells, a trained model, and the plan of an experiment."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,3 +80,18 @@ def plan(given: Options, **training: Any) -> "Experiment":  # noqa: ANN401 - arg
             "scgen": {name: given[name] for name in ("mode", "delta_method") if given.get(name) is not None}
         },
     )
+
+
+def read_grid(words: Sequence[str]) -> dict[str, list[Any]]:
+    """Read each NAME=VALUE,VALUE of --grid; the values are numbers, true or false."""
+    grid: dict[str, list[Any]] = {}
+    for word in words:
+        name, _, values = word.partition("=")
+        name = name.strip().replace("-", "_")
+        if name in grid:
+            raise click.UsageError(f"--grid names {name} twice: give all its values at once")
+        try:
+            grid[name] = json.loads(f"[{values or '?'}]")
+        except ValueError:
+            raise click.UsageError(f"--grid is {word!r}: write numbers, as in kl_weight=2.5e-5,1") from None
+    return grid

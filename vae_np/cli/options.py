@@ -90,6 +90,22 @@ KNOWN: dict[str, Callable] = {
         show_default=True,
         help="Repeat with this many seeds: --seed and those that follow.",
     ),
+    "jobs": click.option(
+        "--jobs",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Train N models at a time, each with one thread unless --threads says otherwise.  [default: 1]",
+    ),
+    "scheduler": click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Train on the workers of the Dask scheduler at tcp://HOST:PORT, which must be trusted.",
+    ),
+    "resume_many": click.option(
+        "--resume",
+        is_flag=True,
+        help="Do not repeat what is in OUT/finished, of the same data and settings.",
+    ),
     "json": click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
 }
 FLAGS = {"target": "--predict"}

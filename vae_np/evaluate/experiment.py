@@ -21,6 +21,7 @@ from vae_np.kernels.threads import threads
 from vae_np.scgen.predictor import ScGen
 
 Say = Callable[[str], None]
+SCGEN = "scgen"  # the method that is compared with all others
 SHARED_SETTINGS = ("n_hidden", "n_latent", "n_layers", "dropout_rate")  # not the KL weight: see there
 
 
@@ -50,6 +51,9 @@ class Experiment:
     others
         Method -> function of the training cells and the seed that gives its own unclipped prediction
         for the control cells of the context, (n, d).
+    variants
+        Method -> other settings of `model` and `training`: ``scgen`` trained in another way, for each
+        context and seed. `with_grid` makes them.
     """
 
     condition_key: str
@@ -62,12 +66,19 @@ class Experiment:
     training: Mapping[str, Any] = field(default_factory=dict)
     predictions: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"scgen": {}})
     others: Mapping[str, Callable[[Seen, int], np.ndarray]] = field(default_factory=dict)
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if "scgen" not in self.predictions:
+        if SCGEN not in self.predictions:
             raise InputError(f"predictions are {list(self.predictions)}: one must be called 'scgen'")
         if "seed" in self.model:
             raise InputError("model names a seed: leave it out, each run has its own")
+
+
+def side_by_side(experiment: Experiment) -> Experiment:
+    """Train without a progress bar and, unless it says otherwise, with one thread."""
+    model = {**experiment.model, "n_threads": experiment.model.get("n_threads") or 1}
+    return replace(experiment, model=model, training={**experiment.training, "progress": False})
 
 
 def choose_genes(split: Split, n_genes: int | None, layer: str | None = None) -> Split:

@@ -5,77 +5,16 @@ predicted from A's control cells and what B and C did, then B's, then C's. Each 
 seeds, on the same cells and the same genes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from anndata import AnnData
 
-from vae_np.evaluate.baselines import BASELINES, Baseline
-from vae_np.evaluate.experiment import Experiment, Say, choose_genes, silent, train
-from vae_np.evaluate.held_out import Row, Split, hold_out
-from vae_np.evaluate.scoring import score_context
-from vae_np.scgen.predictor import ScGen
+from vae_np.evaluate.experiment import Experiment, Say, silent
+from vae_np.evaluate.tasks import Finished, Look, Study, Task, list_tasks, perform_all, rows_of
 
-
-class Run(NamedTuple):
-    """One context and one seed.
-
-    Attributes
-    ----------
-    context, seed
-        Which.
-    rows
-        The scores.
-    predicted
-        Unclipped prediction of ``scgen`` for the context's control cells.
-    split
-        The cells that were trained on and those that were hidden, both with the chosen genes.
-    model
-        The trained model.
-    """
-
-    context: str
-    seed: int
-    rows: list[Row]
-    predicted: AnnData
-    split: Split
-    model: ScGen
-
-
-def run(
-    split: Split,
-    experiment: Experiment,
-    context: str,
-    seed: int,
-    say: Say = silent,
-    baselines: Mapping[str, Baseline] = BASELINES,
-) -> Run:
-    """Train on the cells that were not hidden, predict the context, score.
-
-    Parameters
-    ----------
-    split
-        Training cells and hidden cells.
-    experiment, context, seed
-        What to do.
-    say
-        Called with a line now and then.
-    baselines
-        As in `score_held_out`.
-
-    Returns
-    -------
-    Run
-        The scores and what they come from.
-
-    Raises
-    ------
-    InputError, DivergedError
-        As in `train` and `score_context`.
-    """
-    model = train(split.train, experiment, seed, say)
-    predicted, rows = score_context(model, split, experiment, context, seed, baselines)
-    return Run(context, seed, rows, predicted, split, model)
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 def leave_one_out(
@@ -84,8 +23,12 @@ def leave_one_out(
     contexts: Iterable[str],
     seeds: Iterable[int] = (0,),
     say: Say = silent,
-) -> Iterator[Run]:
-    """Hold out each context in turn, with every seed, and yield each run as soon as it is done.
+    look: Look | None = None,
+    *,
+    n_jobs: int | None = None,
+    client: "Client | None" = None,
+) -> Iterator[Finished]:
+    """Hold out each context in turn, with every seed, and yield each training in order.
 
     Parameters
     ----------
@@ -99,29 +42,29 @@ def leave_one_out(
         Of everything random; the cells and genes are the same for all of them.
     say
         Called with a line now and then.
+    look
+        Called with each whole `Run`; what it returns is the attribute `seen` of what is yielded.
+    n_jobs, client
+        Where to do the trainings, as in `perform_all`. The result is the same to the bit, with the same
+        number of threads for a training.
 
     Yields
     ------
-    Run
-        One a context and seed, all seeds of a context in a row.
+    Finished
+        One a context, seed and setting of the experiment; with the scores of the baselines, which are
+        computed once a context.
 
     Raises
     ------
     InputError, DivergedError
-        As in `hold_out` and `run`.
+        As in `perform_all`.
     """
-    keys = experiment.condition_key, experiment.cell_type_key
-    seeds = list(seeds)
-    for context in contexts:
-        whole = hold_out(adata, *keys, experiment.stim_key, context)
-        split = choose_genes(whole, experiment.n_genes, experiment.layer)
-        known: list[Row] = []  # scores of the baselines, which are the same whatever the seed
-        for seed in seeds:
-            say(f"{context}, seed {seed}: {split.held_out.n_obs} {experiment.stim_key} cells are hidden")
-            if known:
-                done = run(split, experiment, context, seed, say, baselines={})
-                done.rows.extend(row._replace(seed=seed) for row in known)
-            else:
-                done = run(split, experiment, context, seed, say)
-                known = [row for row in done.rows if row.method in BASELINES]
-            yield done
+    waiting = list_tasks(experiment, contexts, list(seeds))
+    found: dict[Task, Finished] = {}
+    study = Study(adata, experiment, look)
+    for finished in perform_all(study, list(waiting), say, n_jobs=n_jobs, client=client):
+        found[finished.task] = finished
+        while waiting and waiting[0] in found:
+            task = waiting.pop(0)
+            yield found[task]._replace(rows=rows_of(task, found))
+            found[task] = found[task]._replace(seen=None)  # a whole run is large

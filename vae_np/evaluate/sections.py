@@ -8,9 +8,9 @@ from vae_np.data.matrix import dense_rows, gene_mean, gene_variance
 from vae_np.evaluate.differential import differential_expression
 from vae_np.evaluate.experiment import Experiment
 from vae_np.evaluate.held_out import Row
-from vae_np.evaluate.leave_one_out import Run
 from vae_np.evaluate.paired import Paired, smaller_is_better
 from vae_np.evaluate.report import Section, png
+from vae_np.evaluate.runs import Run
 from vae_np.evaluate.scoring import control_of
 from vae_np.evaluate.summary import verdicts
 from vae_np.evaluate.tables import METRICS, in_order, name_of, pairs_table, seed_averages, table

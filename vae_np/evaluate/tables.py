@@ -41,8 +41,9 @@ NO_VALUE = "–"
 
 
 def name_of(method: str) -> str:
-    """A method in words; one that is not known by a nicer name keeps its own."""
-    return METHODS.get(method, method.replace("_", " "))
+    """A method in words; one that is not known by a nicer name keeps its own, and all keep their settings."""
+    name, bracket, settings = method.partition("[")
+    return METHODS.get(name, name.replace("_", " ")) + bracket + settings
 
 
 def number(value: float, metric: str, sign: str = "") -> str:

@@ -1,0 +1,144 @@
+"""The engines: one function, something that all calls share, and many items, done side by side.
+
+joblib has processes on this machine; large arrays in what is shared are written to memory once, and all
+processes read them there. Dask has workers on any machines; what is shared goes to each of them once. Both
+bring the results as they come, not in order.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from threading import Thread
+from typing import TYPE_CHECKING, TypeVar
+from warnings import catch_warnings, simplefilter
+
+from vae_np.errors import InputError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Shared = TypeVar("Shared")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+SECONDS_TO_WAIT = 10  # for the first worker
+_watches = False  # whether this process, a child, looks whether its parent is there
+SENT_AGAIN = 3  # as often as Dask itself gives a task to another worker
+
+
+def is_serial(n_jobs: int | None) -> bool:
+    """Whether joblib would do one thing at a time."""
+    from joblib import effective_n_jobs
+
+    return effective_n_jobs(n_jobs) == 1
+
+
+def by_processes(
+    work: Callable[[Shared, Item], Result], shared: Shared, items: Sequence[Item], n_jobs: int | None
+) -> Iterator[Result]:
+    """Do all items by processes on this machine, or wherever ``joblib.parallel_config`` says.
+
+    Parameters
+    ----------
+    work
+        Function of `shared` and an item.
+    shared, items
+        What it is called with.
+    n_jobs
+        How many processes.
+
+    Yields
+    ------
+    object
+        Results, in the order in which they are done.
+
+    Raises
+    ------
+    InputError
+        If a process is killed, as when the machine has no memory left.
+    """
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    parallel = Parallel(n_jobs, return_as="generator_unordered", batch_size=1)
+    results = parallel(delayed(_by_child)(os.getpid(), work, shared, item) for item in items)
+    try:
+        for result in results:  # noqa: UP028 - closing is ours
+            yield result
+    except TerminatedWorkerError:
+        raise InputError(
+            "a process that was training has been killed, perhaps for want of memory: use fewer at a time"
+        ) from None
+    finally:
+        with catch_warnings():
+            simplefilter("ignore")  # it warns of tasks that nobody waits for any more
+            results.close()
+
+
+def _by_child(parent: int, work: Callable[[Shared, Item], Result], shared: Shared, item: Item) -> Result:
+    """Do an item in a child process, which ends soon if its parent is killed and nobody waits for it."""
+    global _watches
+    if not _watches and os.getppid() == parent:
+        _watches = True
+        Thread(target=_end_with, args=[parent], daemon=True).start()
+    return work(shared, item)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def by_cluster(
+    work: Callable[[Shared, Item], Result], shared: Shared, items: Sequence[Item], client: "Client"
+) -> Iterator[Result]:
+    """Do all items by the workers of a Dask cluster.
+
+    The item of a worker that dies is given to another. What is shared lies on every worker; if all that had
+    it die, it is sent again to those that come.
+
+    Parameters
+    ----------
+    work, shared, items
+        As in `by_processes`; the workers must have the modules they are from.
+    client
+        Of the cluster.
+
+    Yields
+    ------
+    object
+        Results, in the order in which they are done.
+
+    Raises
+    ------
+    InputError
+        If no worker comes, the scheduler is lost, or workers die of an item again and again.
+    """
+    from distributed import KilledWorker, as_completed
+
+    left = list(items)
+    for _ in range(1 + SENT_AGAIN):
+        if not left:
+            return
+        try:
+            client.wait_for_workers(1, timeout=SECONDS_TO_WAIT)
+            (data,) = client.scatter([shared], broadcast=True, hash=False)
+        except TimeoutError:
+            raise InputError(
+                "the Dask scheduler has no worker: start some, dask worker ADDRESS --nthreads 1"
+            ) from None
+        futures = {client.submit(work, data, item, pure=False): item for item in left}
+        for future in as_completed(futures, loop=client.loop):
+            try:
+                result = future.result()
+            except CancelledError:  # the scheduler, or all workers that had the data, are gone
+                continue
+            except KilledWorker as error:
+                raise InputError(f"workers died again and again of the same task: {error}") from None
+            left.remove(futures[future])
+            yield result
+        if left and client.status != "running":
+            raise InputError("the connection to the Dask scheduler is lost")
+    if left:
+        raise InputError("all workers of the Dask cluster died again and again")
