@@ -186,7 +186,7 @@ SECTION = Section("a", ["text"], {"caption": [["x", "y"], ["1", "2"]]}, {"figure
 
 
 def finished_of(task, section=None):
-    values = (0.1 + 0.2, 1e-300, float("nan"), -0.0)
+    values = (0.1 + 0.2, 1e-300, 5e-324, -0.0)
     return Finished(
         task, [Row(task.context, task.seed, "scgen", f"m{i}", v) for i, v in enumerate(values)], section
     )

@@ -26,7 +26,6 @@ Arrays = dict[str, np.ndarray]
 Migration = Callable[[Header, Arrays], tuple[Header, Arrays]]
 
 MORE_THAN_ANY_VERSION = 1000
-WITHOUT_CHECKSUM = 1  # the version of either kind whose header has neither a table of arrays nor a checksum
 CHECKSUM = ', "checksum": '  # always last
 
 
@@ -41,12 +40,15 @@ class Kind(NamedTuple):
         The newest one known here, which is the one that is written.
     migrations
         Version -> what makes header and arrays of that version those of the next one.
+    signed_since
+        The first version whose header has a table of arrays and a checksum.
     """
 
     noun: str
     format: str
     version: int
     migrations: Mapping[int, Migration] = {}
+    signed_since: int = 1
 
 
 def write_archive(path: str | Path, kind: Kind, header: Mapping[str, Any], arrays: Arrays) -> None:
@@ -121,7 +123,7 @@ def read_archive(path: str | Path, kind: Kind) -> tuple[Header, Arrays]:
             "or use the version that wrote it"
         )
     try:
-        if version > WITHOUT_CHECKSUM:
+        if version >= kind.signed_since:
             _require_whole(header, text, arrays)
         for step in steps:
             header, arrays = kind.migrations[step](header, arrays)

@@ -15,9 +15,10 @@ import numpy as np
 from anndata import AnnData
 
 from vae_np import __version__
-from vae_np.data.archive import DAMAGE, Kind, read_archive, write_archive
+from vae_np.data.archive import Kind, read_archive, write_archive
 from vae_np.data.expression import log_matrix
 from vae_np.data.matrix import chunks, dense_rows
+from vae_np.data.npz import DAMAGE
 from vae_np.data.writing import remove_leftovers
 from vae_np.errors import InputError
 from vae_np.evaluate.experiment import Experiment, Say

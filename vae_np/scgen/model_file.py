@@ -16,7 +16,7 @@ from vae_np.scgen.migrations import MIGRATIONS
 from vae_np.scgen.model_parts import CODES, CONTEXT, HISTORY, LOG_NORMALIZED, fitted_of
 from vae_np.scgen.settings import Settings
 
-MODEL_FILE = Kind("model file", "vae_np.ScGen", 2, MIGRATIONS)
+MODEL_FILE = Kind("model file", "vae_np.ScGen", 2, MIGRATIONS, signed_since=2)
 
 
 def write_model(path: str | Path, settings: Settings, fitted: Fitted) -> None:
