@@ -163,10 +163,12 @@ def test_an_interrupt_inside_compiled_code_which_makes_another_error_of_it_is_on
     assert main(words(file, tmp_path / "m", "--checkpoint-every", "50")) == 143
     kept = f"2 of 100000 epochs are kept in {tmp_path / 'm'}.checkpoint; {ON_OFFER}"
     assert capsys.readouterr().err.splitlines()[-1] == f"vae-np: interrupted; {kept}"
-    monkeypatch.setattr(
-        loop, "train_step", lambda *given, **settings: (_ for _ in ()).throw(SystemError("x"))
-    )
-    with pytest.raises(SystemError, match="x"):  # one that no interrupt caused is a bug, and is seen
+
+    def bug(*arguments, **settings):
+        raise SystemError("a bug")
+
+    monkeypatch.setattr(loop, "train_step", bug)
+    with pytest.raises(SystemError, match="a bug"):  # one that no interrupt caused is a bug, and is seen
         main(words(file, tmp_path / "other"))
 
 
@@ -218,7 +220,7 @@ def test_a_storm_of_signals_is_answered_once(file, tmp_path):
             child.send_signal(ENDING[1 - i % 2])  # SIGTERM first
             time.sleep(0.005)
     _, errors = child.communicate(timeout=60)
-    assert child.returncode == 143, errors
+    assert child.returncode in (130, 143), errors  # of two that wait, Python takes the lower number
     assert "Traceback" not in errors
     assert "Exception ignored" not in errors
     lines = [line for line in errors.splitlines() if "interrupted" in line]

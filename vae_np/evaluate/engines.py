@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Shared = TypeVar("Shared")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-SECONDS_TO_WAIT = 10  # for the first worker
+SECONDS_TO_WAIT = 60  # for a worker, at the beginning or after all have died
 _watches = False  # whether this process, a child, looks whether its parent is there
 SENT_AGAIN = 3  # as often as Dask itself gives a task to another worker
 
