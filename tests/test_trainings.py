@@ -382,14 +382,11 @@ def test_if_all_workers_die_the_data_are_sent_again(distributed, tmp_path):
         cluster(tmp_path, 1) as (address, processes),
         distributed.Client(address, set_as_default=False) as client,
     ):
-        results = by_cluster(work, 10, [1, 2, 3], client)
-        found = [next(results)]
-        words = [sys.executable, "-m", "distributed.cli.dask_worker", address]
-        words += ["--nthreads", "1", "--no-dashboard", "--no-nanny", "--local-directory", str(tmp_path)]
+        words = f"{sys.executable} -m distributed.cli.dask_worker {address} --nthreads 1"
+        after = f"while [ ! -e died ]; do sleep 0.1; done; exec {words} --no-dashboard --no-nanny"
         with (tmp_path / "log2").open("w") as log:
-            wait_for((tmp_path / "died").exists)
-            processes.append(subprocess.Popen(words, stdout=log, stderr=log))
-        found += results
+            processes.append(subprocess.Popen(["sh", "-c", after], stdout=log, stderr=log, cwd=tmp_path))
+        found = list(by_cluster(work, 10, [1, 2, 3], client))
     assert sorted(value for value, _ in found) == [11, 12, 13]
     assert {pid for value, pid in found if value == 12} == {processes[-1].pid}
 
