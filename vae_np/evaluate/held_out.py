@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from anndata import AnnData
 
+from vae_np.data.cells_file import part_of
 from vae_np.data.expression import log_matrix
 from vae_np.data.matrix import Matrix, dense_rows
 from vae_np.errors import InputError
@@ -50,7 +51,7 @@ def hold_out(adata: AnnData, condition_key: str, cell_type_key: str, stim_key: s
     Returns
     -------
     Split
-        Copies.
+        Copies; of cells whose values are in a file, views.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def hold_out(adata: AnnData, condition_key: str, cell_type_key: str, stim_key: s
     held_out = (condition == stim_key) & (cell_type == target)
     if held_out.all():
         raise InputError(f"all cells are {stim_key!r} cells of {target!r}: none is left to train on")
-    return Split(adata[~held_out].copy(), adata[held_out].copy())
+    return Split(part_of(adata, ~held_out), part_of(adata, held_out))
 
 
 def score_held_out(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from anndata import AnnData
 
+from vae_np.data.cells_file import view_of
 from vae_np.data.matrix import dense_rows
 from vae_np.errors import InputError
 from vae_np.evaluate.baselines import BASELINES, Baseline, Seen
@@ -24,7 +25,7 @@ LEVEL = 0.9
 def control_of(cells: AnnData, experiment: Experiment, context: str) -> AnnData:
     """The control cells of one context; `InputError` if there are none."""
     keys = experiment.condition_key, experiment.cell_type_key
-    return cells[control_cells(cells, *keys, experiment.ctrl_key, context)]
+    return view_of(cells, control_cells(cells, *keys, experiment.ctrl_key, context))
 
 
 def predict_context(
