@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,13 +18,22 @@ if TYPE_CHECKING:
 
 
 def read_cells(file: Path, given: Options) -> "AnnData":
-    """Read the file; with --normalize, bring log-normalized values into X."""
-    from vae_np.data.expression import log_matrix, log_normalize
-    from vae_np.data.reading import read_h5ad
+    """Read or open the file; with --normalize, bring log-normalized values into X.
 
-    adata = read_h5ad(file)
+    Of a file that stays where it is (--backed), the normalized cells are written to another one, beside the
+    output, which is there until the command ends.
+    """
+    from vae_np.data import cells_file
+    from vae_np.data.expression import log_matrix, log_normalize
+
+    backed = given.get("backed", False)
+    adata = cells_file.read_cells(file, backed)
     if given["normalize"]:
-        adata = log_normalize(adata, given["layer"])
+        logs: Path | None = None
+        if backed:
+            folder = TemporaryDirectory(prefix=".vae_np-", dir=given["out"].resolve().parent)
+            logs = Path(click.get_current_context().with_resource(folder), "normalized.h5ad")
+        adata = log_normalize(adata, given["layer"], logs)
         given["layer"] = None
     else:
         log_matrix(adata, given["layer"])

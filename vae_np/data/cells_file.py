@@ -95,8 +95,13 @@ def view_of(adata: AnnData, index: Any) -> AnnData:  # noqa: ANN401 - as AnnData
 def part_of(adata: AnnData, index: Any) -> AnnData:  # noqa: ANN401 - as AnnData's
     """Choose cells, or cells and genes, and copy them; of what is in a file, take the view."""
     view = view_of(adata, index)
-    whole = view._adata_ref
-    return view if any(map(is_stored, (whole.X, *whole.layers.values()))) else view.copy()
+    return view if in_file(view) else view.copy()
+
+
+def in_file(adata: AnnData) -> bool:
+    """Say whether X or a layer stays in a file."""
+    whole = adata._adata_ref if adata.is_view else adata
+    return any(map(is_stored, (whole.X, *whole.layers.values())))
 
 
 class ForgivingFile(io.FileIO):

@@ -62,8 +62,8 @@ def expression_matrix(adata: AnnData, layer: str | None = None) -> Matrix:
     Parameters
     ----------
     adata
-        n cells x d genes. Values that are in a file stay there, unless they are stored by columns (CSC):
-        those are read into memory.
+        n cells x d genes. Values that are in a file stay there, unless they are stored by columns (CSC) in
+        anndata's backed mode: those are read into memory.
     layer
         A key of `adata.layers`; None is `adata.X`.
 
@@ -111,6 +111,11 @@ def _taken(adata: AnnData, layer: str | None) -> Any:  # noqa: ANN401 - whatever
     if is_stored(x):
         stored = Stored.whole(x, place(layer))
         return stored[adata._oidx][:, adata._vidx] if adata.is_view else stored
+    if hasattr(x, "to_memory") and not adata.isbacked:  # opened by `read_cells`, on purpose
+        raise InputError(
+            f"{place(layer)} is stored by columns (CSC) and cannot be read a part at a time: "
+            "write it as CSR, or read it whole (on the command line: leave out --backed)"
+        )
     x = adata.X if layer is None else adata.layers[layer]
     return x.to_memory() if hasattr(x, "to_memory") else x
 

@@ -118,6 +118,26 @@ def gene_mean(x: Matrix) -> np.ndarray:
     return total / x.shape[0]
 
 
+def group_means(x: Matrix, group: np.ndarray, n_groups: int) -> np.ndarray:
+    """Mean of each gene over each group of cells, (n_groups, d), in float64; one way through the cells.
+
+    Parameters
+    ----------
+    x
+        The matrix, (n, d).
+    group
+        Group of each cell, (n,), counted from 0; cells of group -1 are in none. No group is empty.
+    n_groups
+        How many.
+    """
+    totals = np.zeros((n_groups, x.shape[1]))
+    for rows, part in zip(chunks(x.shape[0]), in_chunks(x), strict=True):
+        member = sparse.csr_matrix(group[rows] == np.arange(n_groups)[:, None], dtype=float)
+        added = member @ part.astype(float, copy=False)
+        totals += added if isinstance(added, np.ndarray) else added.toarray()
+    return totals / np.bincount(group[group >= 0], minlength=n_groups)[:, None]
+
+
 def gene_variance(x: Matrix) -> np.ndarray:
     """Variance of each gene over the cells (1/n), (d,), in float64.
 
