@@ -1,11 +1,16 @@
 """Training and prediction on cells that stay in their file: the same as in memory, or bounded by a buffer."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
+import time
 
 import anndata
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from anndata.io import sparse_dataset
 from scipy import sparse
@@ -13,8 +18,15 @@ from scipy import sparse
 from vae_np import ScGen, simulate, use
 from vae_np.cli import main
 from vae_np.data import read_cells, write_cells
+from vae_np.data.expression import log_matrix
 from vae_np.data.stored import Stored
 from vae_np.errors import InputError
+from vae_np.evaluate import baselines
+from vae_np.evaluate.baselines import Seen
+from vae_np.evaluate.contexts import find_contexts
+from vae_np.evaluate.experiment import Experiment
+from vae_np.evaluate.held_out import hold_out, to_score
+from vae_np.evaluate.leave_one_out import leave_one_out
 from vae_np.model import Sizes, bernoulli, gaussian, initialize
 from vae_np.train import Checkpoints, fit, loop
 from vae_np.train.batches import minibatches, shuffled_buffers
@@ -305,3 +317,128 @@ def test_values_stored_by_columns_cannot_be_streamed(cells, tmp_path, capsys):
     assert main([*words, "--backed"]) == 2
     assert "X is stored by columns (CSC) and cannot be read a part at a time" in capsys.readouterr().err
     assert main(words) == 0
+
+
+@pytest.mark.slow
+def test_a_command_on_a_file_that_is_killed_is_resumed_to_the_same_model(cells, tmp_path):
+    counts = anndata.AnnData(cells.layers["counts"], obs=cells.obs, var=cells.var)
+    counts.write_h5ad(tmp_path / "c.h5ad")
+    out, whole, kept = (tmp_path / name for name in ("model", "whole", "model.checkpoint"))
+    words = [
+        sys.executable,
+        "-m",
+        "vae_np",
+        "train",
+        str(tmp_path / "c.h5ad"),
+        *FLAGS,
+        "--normalize",
+        "--backed",
+    ]
+    words += ["--max-epochs", "100"]
+    subprocess.run([*words, "--out", str(whole)], check=True, capture_output=True)
+    words += ["--out", str(out), "--checkpoint-every", "1", "--resume"]
+    child = subprocess.Popen(words, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while child.poll() is None and not kept.exists():
+        time.sleep(0.01)
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
+    assert kept.exists()
+    subprocess.run(words, check=True, capture_output=True)
+    assert out.read_bytes() == whole.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"c.h5ad", "model", "whole"}
+
+
+# -------------------------------------------------------------------------------- evaluation
+
+
+def test_scores_and_baselines_are_those_of_memory(cells, backed):
+    experiment = Experiment(
+        *KEYS.values(),
+        "control",
+        "stimulated",
+        n_genes=30,
+        model=SMALL,
+        training={"max_epochs": 2, "progress": False},
+    )
+    names = list(find_contexts(cells, experiment))
+    assert names == list(find_contexts(backed, experiment))
+    for ours, theirs in zip(
+        leave_one_out(backed, experiment, names), leave_one_out(cells, experiment, names), strict=True
+    ):
+        assert [row[:4] for row in ours.rows] == [row[:4] for row in theirs.rows]
+        values = [[row.value for row in run.rows] for run in (ours, theirs)]
+        np.testing.assert_allclose(*values, rtol=1e-9)
+        np.testing.assert_array_equal(ours.predicted.X, theirs.predicted.X)
+        assert {"mean_shift", "pca_shift", "nearest_type"} <= {row.method for row in ours.rows}
+
+
+def test_of_a_large_group_in_a_file_an_even_choice_is_scored(cells, backed, monkeypatch):
+    monkeypatch.setattr(baselines, "MOST_IN_MEMORY", 20)
+    split = hold_out(backed, *KEYS.values(), "stimulated", "type 2")
+    assert split.held_out.n_obs > 60
+    scored = to_score(split.held_out)
+    assert (
+        scored.obs_names.tolist()
+        == split.held_out.obs_names[np.arange(20) * split.held_out.n_obs // 20].tolist()
+    )
+    assert to_score(cells) is cells
+    condition, cell_type = (cells.obs[key].to_numpy(str) for key in KEYS.values())
+    seen = Seen(log_matrix(backed), condition, cell_type, "control", "stimulated", "type 2")
+    control = cells[(condition == "control") & (cell_type == "type 2")]
+    expected = control.X.toarray()[np.arange(20) * control.n_obs // 20]
+    np.testing.assert_array_equal(seen.target_control(), expected)
+
+
+# ------------------------------------------------------------------------------------ memory
+
+MEASURED = """
+import sys, pathlib, numpy as np
+from vae_np import ScGen
+from vae_np.data import read_cells, write_cells
+
+def memory(name):  # MB
+    lines = dict(line.split(":") for line in pathlib.Path("/proc/self/status").read_text().splitlines())
+    return int(lines[name].split()[0]) / 1024
+
+def work(cells):
+    model = ScGen(n_hidden=8, n_latent=2, n_layers=1, n_threads=1)
+    blocks = {"block_size": 64, "buffer_size": 512, "batch_size": 128}
+    keys = {"condition_key": "condition", "cell_type_key": "cell_type"}
+    model.fit(cells, **keys, **blocks, max_epochs=2, progress=False)
+    model.encode(cells)
+    labels, _, x = model.predict_in_chunks(celltype_to_predict="a")
+    write_cells(sys.argv[1] + ".predicted", labels, x)
+
+backed = sys.argv[2] == "backed"
+work(read_cells(sys.argv[1] + ".small", backed))  # what is loaded and compiled once
+pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+before = memory("VmRSS")
+work(read_cells(sys.argv[1], backed))
+print(memory("VmHWM") - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from /proc")
+def test_memory_is_bounded_by_the_buffer_and_not_by_the_file(tmp_path):
+    def write(name, n):
+        labels = {
+            "condition": np.tile(["control", "stimulated"], n // 2),
+            "cell_type": np.repeat(["a", "b"], n // 2),
+        }
+        obs = pd.DataFrame(labels, index=np.arange(n).astype(str))
+        var = pd.DataFrame(index=np.arange(1000).astype(str))
+        parts = (np.random.default_rng(i).random((500, 1000), np.float32) for i in range(n // 500))
+        write_cells(tmp_path / name, anndata.AnnData(obs=obs, var=var), parts, compression=None)
+
+    write("c.h5ad", 60_000)
+    write("c.h5ad.small", 2_000)
+    size = (tmp_path / "c.h5ad").stat().st_size / 2**20
+    assert size > 220
+    more = {}
+    for how in ("backed", "memory"):
+        command = [sys.executable, "-W", "ignore", "-c", MEASURED, str(tmp_path / "c.h5ad"), how]
+        more[how] = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    print(f"{size:.0f} MB in the file; more memory: {more}")
+    assert more["memory"] > size
+    assert more["backed"] < size / 3

@@ -1,13 +1,14 @@
 """From words to work: the options become cells, a trained model, and the plan of an experiment."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from vae_np.cli.options import Options, flag
+from vae_np.cli.output import require_file
 from vae_np.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 def read_cells(file: Path, given: Options) -> "AnnData":
     """Read or open the file; with --normalize, bring log-normalized values into X.
 
-    Of a file that stays where it is (--backed), the normalized cells are written to another one, beside the
-    output, which is there until the command ends.
+    Of a file that stays where it is (--backed), the normalized cells are written to OUT.normalized.h5ad. It
+    is removed when the command ends; if that is killed, the next one writes it anew.
     """
     from vae_np.data import cells_file
     from vae_np.data.expression import log_matrix, log_normalize
@@ -31,8 +32,9 @@ def read_cells(file: Path, given: Options) -> "AnnData":
     if given["normalize"]:
         logs: Path | None = None
         if backed:
-            folder = TemporaryDirectory(prefix=".vae_np-", dir=given["out"].resolve().parent)
-            logs = Path(click.get_current_context().with_resource(folder), "normalized.h5ad")
+            logs = given["out"].with_name(given["out"].name + ".normalized.h5ad")
+            require_file(logs, file)
+            click.get_current_context().call_on_close(partial(logs.unlink, missing_ok=True))
         adata = log_normalize(adata, given["layer"], logs)
         given["layer"] = None
     else:
