@@ -200,7 +200,7 @@ def main(
         density = own_process("cells_on_disk", "write_simulated", 1, path=path + "h5ad", **sizes)
         own_process("cells_on_disk", "write_zarr", 1, path=path + "zarr", source=path + "h5ad")
         click.echo(f"{n_cells} cells x {n_genes} genes written, {density:.1%} not zero", err=True)
-        for _ in range(rounds if n_cells else 0):
+        for _ in range(rounds):
             for form, (suffix, backed) in FORMS.items():
                 how = {"backed": backed, "n_threads": n_threads, "n_epochs": n_epochs}
                 runs[form].append(
