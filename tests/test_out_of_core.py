@@ -35,6 +35,7 @@ from vae_np.train.epoch import rows_of_batches
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Writing zarr v2 data will no longer be the default",
     "ignore:the cell types respond in different directions",
+    "ignore:the model was trained on",
 )
 KEYS = {"condition_key": "condition", "cell_type_key": "cell_type"}
 SMALL = {"n_hidden": 16, "n_latent": 4, "n_layers": 1, "n_threads": 1}
@@ -264,6 +265,16 @@ def test_a_model_is_the_same_from_the_file_and_so_is_all_that_it_says(cells, bac
         ours, theirs = (m.predict_interval(**ask, over=over) for m in (model, expected))
         np.testing.assert_array_equal(ours, theirs)
     assert backed.isbacked or isinstance(backed.X, anndata.abc.CSRDataset)
+
+
+def test_values_stored_by_columns_are_read_whole_in_anndatas_backed_mode(cells, tmp_path):
+    by_columns = cells.copy()
+    by_columns.X = sparse.csc_matrix(cells.X)
+    by_columns.write_h5ad(tmp_path / "c.h5ad")
+    backed = anndata.read_h5ad(tmp_path / "c.h5ad", backed="r")
+    models = [ScGen(**SMALL).fit(c, **KEYS, max_epochs=1, progress=False) for c in (backed, cells)]
+    predicted = [model.predict(celltype_to_predict="type 1", min_cells=5)[0].X for model in models]
+    np.testing.assert_array_equal(*predicted)
 
 
 def test_genes_are_matched_by_name_in_the_file(cells, backed):

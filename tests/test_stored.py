@@ -95,6 +95,20 @@ def test_chunks_means_and_variances_are_those_of_memory(stored):
     assert scale_of(on_disk[np.all(x == np.floor(x), axis=1)]) == "counts"
 
 
+def test_every_chunk_is_looked_through(stored):
+    _, x = stored
+    for value, message in ((-1, "X holds 1 negative values"), (21.5, r"the values reach 21\.5")):
+        spoiled = x.copy()
+        spoiled[-1, 0] = value
+        with pytest.raises(InputError, match=message):
+            log_matrix(anndata.AnnData(spoiled))
+    with pytest.raises(InputError, match="raw counts"):
+        log_matrix(anndata.AnnData(2 * x))
+    half = 2 * x
+    half[-1, 0] = 0.5
+    assert log_matrix(anndata.AnnData(half)).shape == x.shape
+
+
 def test_bad_values_and_types_in_a_file_are_named(tmp_path):
     file = open_file(tmp_path / "x.h5ad")
     x = np.ones((2 * RANGE, 3))

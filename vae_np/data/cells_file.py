@@ -85,10 +85,10 @@ def view_of(adata: AnnData, index: Any) -> AnnData:  # noqa: ANN401 - as AnnData
     """
     import anndata
 
-    if adata.isbacked:
-        whole = adata._adata_ref if adata.is_view else adata
-        chosen = (adata._oidx, adata._vidx) if adata.is_view else slice(None)
-        adata = anndata.AnnData(whole.X, obs=whole.obs, var=whole.var, layers=dict(whole.layers))[chosen]
+    if adata.isbacked and adata.is_view:
+        whole = adata._adata_ref
+        labeled = anndata.AnnData(whole.X, obs=whole.obs, var=whole.var, layers=dict(whole.layers))
+        adata = labeled[adata._oidx, adata._vidx]
     return adata[index]
 
 
