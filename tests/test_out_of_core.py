@@ -17,7 +17,7 @@ from scipy import sparse
 
 from vae_np import ScGen, simulate, use
 from vae_np.cli import main
-from vae_np.data import read_cells, write_cells
+from vae_np.data import matrix, read_cells, stored, write_cells
 from vae_np.data.expression import log_matrix
 from vae_np.data.stored import Stored
 from vae_np.errors import InputError
@@ -28,7 +28,7 @@ from vae_np.evaluate.experiment import Experiment
 from vae_np.evaluate.held_out import hold_out, to_score
 from vae_np.evaluate.leave_one_out import leave_one_out
 from vae_np.model import Sizes, bernoulli, gaussian, initialize
-from vae_np.train import Checkpoints, fit, loop
+from vae_np.train import Checkpoints, NonFiniteLossError, fit, loop
 from vae_np.train.batches import minibatches, shuffled_buffers
 from vae_np.train.epoch import rows_of_batches
 
@@ -40,6 +40,10 @@ pytestmark = pytest.mark.filterwarnings(
 KEYS = {"condition_key": "condition", "cell_type_key": "cell_type"}
 SMALL = {"n_hidden": 16, "n_latent": 4, "n_layers": 1, "n_threads": 1}
 BLOCKS = {"block_size": 8, "buffer_size": 40}
+
+
+def readers():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("read_ahead")]
 
 
 def assert_equal(first, second):
@@ -187,7 +191,21 @@ def test_a_file_that_breaks_in_an_epoch_stops_the_training_with_a_sentence(on_di
     with pytest.raises(InputError, match=r"x can no longer be read from its file \(.*damaged or was changed"):
         train(on_disk, max_epochs=100, early_stopping=False, **BLOCKS)
     assert left[0] == -1
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("read_ahead")]
+    assert not readers()
+
+
+@pytest.mark.parametrize("name", ["train_step", "loss"])  # in training, in validation
+def test_a_diverging_training_leaves_no_thread(on_disk, monkeypatch, name):
+    def broken(*arguments, **settings):
+        raise FloatingPointError("x_hat is not finite")
+
+    monkeypatch.setattr(loop, name, broken)
+    monkeypatch.setattr(stored, "RANGE", 4)  # several chunks to validate on
+    monkeypatch.setattr(matrix.chunks, "__defaults__", (4,))
+    monkeypatch.setattr(matrix.in_chunks, "__defaults__", (None, 4))
+    with pytest.raises(NonFiniteLossError, match="x_hat is not finite"):
+        train(on_disk, **BLOCKS)
+    assert not readers()  # though the error, and what it went through, are still at hand
 
 
 # ----------------------------------------------------------------------------- checkpoints
@@ -405,7 +423,7 @@ def test_of_a_large_group_in_a_file_an_even_choice_is_scored(cells, backed, monk
 MEASURED = """
 import sys, pathlib, numpy as np
 from vae_np import ScGen
-from vae_np.data import read_cells, write_cells
+from vae_np.data import matrix, read_cells, stored, write_cells
 
 def memory(name):  # MB
     lines = dict(line.split(":") for line in pathlib.Path("/proc/self/status").read_text().splitlines())

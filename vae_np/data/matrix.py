@@ -1,6 +1,6 @@
 """A matrix of cells x genes - dense, CSR or in its file - checked, cut into chunks, means and variances."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -63,7 +63,9 @@ def chunks(n_rows: int, size: int = CHUNK) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, n_rows, size))
 
 
-def in_chunks(x: Matrix, cells: np.ndarray | None = None, size: int = CHUNK) -> Iterator[InMemory]:
+def in_chunks(
+    x: Matrix, cells: np.ndarray | None = None, size: int = CHUNK
+) -> Generator[InMemory, None, None]:
     """Yield the rows in chunks, each in memory; what is in a file is read one chunk ahead.
 
     Parameters

@@ -1,13 +1,13 @@
 """Reading ahead: while one piece of data is used, a thread reads the next, and never more than that one."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def read_ahead(reads: Iterable[Callable[[], T]]) -> Iterator[T]:
+def read_ahead(reads: Iterable[Callable[[], T]]) -> Generator[T, None, None]:
     """Yield what each call returns, in order; the call after it is under way meanwhile.
 
     Two results are in memory at a time: the one in use and the one that is being read. Whoever stops

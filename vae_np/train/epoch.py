@@ -6,7 +6,7 @@ shuffled, and batches are cut from one buffer after the other. While one is used
 Which cells meet depends on the seed alone; cells that fit in one buffer meet as they would in memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import partial
 from itertools import chain
 from typing import TypeAlias
@@ -21,7 +21,7 @@ from vae_np.layers.linear import Rows
 Plan: TypeAlias = list[list[np.ndarray]]
 
 
-def rows_of_batches(x: Matrix, plan: Plan, dtype: np.dtype) -> Iterator[tuple[np.ndarray, Rows]]:
+def rows_of_batches(x: Matrix, plan: Plan, dtype: np.dtype) -> Generator[tuple[np.ndarray, Rows], None, None]:
     """Yield the rows of each batch.
 
     Parameters

@@ -1,5 +1,6 @@
 """The training loop: minibatches through the loss, its gradient and Adam; the best epoch is kept."""
 
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -80,19 +81,20 @@ def mean_loss(
         If a loss is not finite; the message names the first quantity that went wrong.
     """
     sums = np.zeros(3)
-    for rows, part in zip(chunks(len(cells)), in_chunks(x, cells), strict=True):
-        batch = some_rows(part, slice(None), params.flat.dtype)
-        no_noise = np.zeros((1, batch.shape[0], params.sizes.n_latent), params.flat.dtype)
-        settings = no_noise, None, likelihood, kl_weight, False
-        if c is None:
-            value, cache, _ = loss(params, stats, batch, *settings)
-        else:
-            value, cache, _ = conditional_loss(params, stats, batch, c[cells[rows]], *settings)
-        if not np.isfinite(value.total).all():
-            on_the_way = {name: getattr(cache, name) for name in ("x", "mu", "log_var", "z", "x_hat")}
-            losses = {name: getattr(value, name) for name in ("kl", "reconstruction", "total")}
-            raise FloatingPointError(f"in validation, {bad_tensor(**on_the_way, **losses)}")
-        sums += [quantity.sum(dtype=float) for quantity in value]
+    with closing(in_chunks(x, cells)) as parts:
+        for rows, part in zip(chunks(len(cells)), parts, strict=True):
+            batch = some_rows(part, slice(None), params.flat.dtype)
+            no_noise = np.zeros((1, batch.shape[0], params.sizes.n_latent), params.flat.dtype)
+            settings = no_noise, None, likelihood, kl_weight, False
+            if c is None:
+                value, cache, _ = loss(params, stats, batch, *settings)
+            else:
+                value, cache, _ = conditional_loss(params, stats, batch, c[cells[rows]], *settings)
+            if not np.isfinite(value.total).all():
+                on_the_way = {name: getattr(cache, name) for name in ("x", "mu", "log_var", "z", "x_hat")}
+                losses = {name: getattr(value, name) for name in ("kl", "reconstruction", "total")}
+                raise FloatingPointError(f"in validation, {bad_tensor(**on_the_way, **losses)}")
+            sums += [quantity.sum(dtype=float) for quantity in value]
     return sums / len(cells)
 
 
@@ -133,15 +135,16 @@ def train_epoch(
     params, n_draws, adam = state.params, settings.n_draws, settings.adam
     sizes, dtype = params.sizes, params.flat.dtype
     sums, n_cells = np.zeros(3), 0
-    for cells, batch in rows_of_batches(x, plan, dtype):
-        eps = state.sources.eps.standard_normal((n_draws, len(cells), sizes.n_latent)).astype(dtype)
-        masks = draw_masks(sizes, len(cells), n_draws, settings.dropout_rate, state.sources.masks, dtype)
-        known = None if c is None else c[cells]
-        value, state.stats = train_step(
-            params, state.stats, state.adam, batch, eps, masks, likelihood, kl_weight, c=known, **adam
-        )
-        sums += [quantity.sum(dtype=float) for quantity in value]
-        n_cells += len(cells)
+    with closing(rows_of_batches(x, plan, dtype)) as batches:  # whatever happens, its thread ends
+        for cells, batch in batches:
+            eps = state.sources.eps.standard_normal((n_draws, len(cells), sizes.n_latent)).astype(dtype)
+            masks = draw_masks(sizes, len(cells), n_draws, settings.dropout_rate, state.sources.masks, dtype)
+            known = None if c is None else c[cells]
+            value, state.stats = train_step(
+                params, state.stats, state.adam, batch, eps, masks, likelihood, kl_weight, c=known, **adam
+            )
+            sums += [quantity.sum(dtype=float) for quantity in value]
+            n_cells += len(cells)
     if bad := bad_weight(params, state.stats):
         raise FloatingPointError(bad)
     return sums / n_cells
