@@ -24,12 +24,12 @@ from vae_np.errors import InputError
 from vae_np.scgen.delta import shared_types
 
 MIN_TYPES = 3  # two types lie on a line whatever their means are
-MOST_IN_MEMORY = 4000  # cells of a group, where all of them are in a file
+MOST_IN_MEMORY = 2000  # cells of a group, where all of them are in a file
 CONSTANT = 1e-10  # relative to the mean: above the rounding of a mean, below any measured difference
 
 
 def evenly(n: int) -> np.ndarray:
-    """Indices of at most 4,000 of n cells, evenly spaced: as many as are scored where cells are in a file."""
+    """Indices of at most 2,000 of n cells, evenly spaced: as many as are scored where cells are in a file."""
     chosen = min(n, MOST_IN_MEMORY)
     return np.arange(chosen) * n // max(chosen, 1)
 
