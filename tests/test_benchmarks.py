@@ -12,6 +12,7 @@ from scipy import sparse
 
 from vae_np import simulate
 from vae_np.bench.steps import NAMES
+from vae_np.data import read_cells
 from vae_np.model import Params, Sizes, initialize
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -184,3 +185,36 @@ def test_known_truth(run):
     mean = np.mean(results["coverage"], axis=0)
     assert f"| errors | {mean[0]:.2f} (" in text
     assert f"| across species | {results['recovery'][0][2]:.2f} (" in text
+
+
+@pytest.mark.slow  # eleven processes
+def test_out_of_core(run):
+    options = "--cells 900 --genes 40 --threads 1 --sorted-cells 300 --sorted-epochs 2 --hidden 8 --seeds 1"
+    text, results = run("out_of_core", options)
+    runs = [results["runs"][name][0] for name in ("in memory", ".h5ad", ".zarr")]
+    for name in ("validation_total", "r2_mean", "pearson_delta"):  # one buffer: the same to the bit
+        assert runs[0][name] == runs[1][name] == runs[2][name]
+    for done in runs:
+        resident = [sample[2] for sample in done["samples"]]
+        assert 50 < max(resident) <= done["peak_mb"]
+        assert list(done["seconds"]) == ["read", "fit", "encode", "predict", "score"]
+    assert 0.01 < results["density"] < 0.99
+    assert len(results["convergence"]) == 5
+    assert len({str(losses) for losses in results["convergence"].values()}) == 1  # one buffer again
+    assert text.count("| .h5ad |") == 1
+    assert "| full shuffle |" in text
+
+
+def test_cells_are_written_in_chunks_in_the_order_that_is_asked_for(script, tmp_path):
+    on_disk = script("cells_on_disk")
+    for is_sorted in (False, True):
+        share = on_disk.write_simulated(str(tmp_path / "c.h5ad"), 2500, 30, is_sorted)
+        cells = read_cells(tmp_path / "c.h5ad")
+        assert cells.X.nnz == round(share * 2500 * 30)
+        groups = cells.obs.groupby(["cell_type", "condition"], observed=True).size()
+        assert len(groups) == 12
+        assert groups.max() - groups.min() <= 1
+        codes = 2 * cells.obs["cell_type"].cat.codes + cells.obs["condition"].cat.codes
+        assert codes.is_monotonic_increasing == is_sorted
+        control, stimulated = (cells[codes.to_numpy() % 2 == i].X.mean(axis=0) for i in (0, 1))
+        assert np.abs(stimulated - control).max() > 0.3  # the labels are those of what was counted

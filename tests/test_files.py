@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import anndata
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from vae_np import read_h5ad, simulate
-from vae_np.data import writing
+from vae_np.data import write_cells, writing
 from vae_np.data.archive import Kind, read_archive, write_archive
 from vae_np.data.writing import remove_leftovers, require_writable, whole_file
 from vae_np.errors import InputError
@@ -120,6 +122,36 @@ def test_a_full_disk_leaves_the_old_file_and_names_it(small_disk):
     header, arrays = read_archive(target, kind)
     assert header["n"] == 3
     np.testing.assert_array_equal(arrays["a"], small[::-1])
+
+
+FILLED = """
+import sys, warnings
+import anndata, numpy as np, pandas as pd
+from vae_np.data import write_cells
+
+cells = anndata.AnnData(obs=pd.DataFrame(index=range(2000)), var=pd.DataFrame(index=range(100)))
+parts = (np.random.default_rng(i).random((100, 100)) for i in range(20))  # 1.6 MB, hard to compress
+try:
+    write_cells(sys.argv[1], cells, parts)
+except OSError as error:
+    print(f"{error.strerror}: {error.filename}")
+"""
+
+
+def test_cells_that_do_not_fit_on_the_disk_leave_the_old_file_and_a_program_that_lives(small_disk):
+    """In a process of its own: HDF5 by itself crashes at the end of the program."""
+    target = small_disk / "cells.h5ad"
+    small = anndata.AnnData(np.ones((3, 2)))
+    write_cells(target, small)
+    before = target.read_bytes()
+    command = [sys.executable, "-W", "ignore", "-c", FILLED, str(target)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"No space left on device: {target}\n"
+    assert target.read_bytes() == before
+    assert [path.name for path in small_disk.iterdir()] == ["cells.h5ad"]
+    write_cells(target, small[:2].copy())
+    assert read_h5ad(target).n_obs == 2
 
 
 def test_who_has_the_old_file_open_keeps_reading_it(tmp_path):

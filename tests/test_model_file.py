@@ -431,7 +431,7 @@ def test_weights_that_overflow_give_a_sentence_and_no_nan(saved, load, cells):
     header, arrays = parts_of(saved)
     huge = load(archive(header, arrays, params=np.full_like(arrays["params"], 3e38)))
     for computed in (lambda: huge.encode(cells), lambda: huge.decode(np.ones((3, 2)))):
-        with pytest.raises(InputError, match="of .* cells overflow float32: "):
+        with pytest.raises(InputError, match=r"of .* cells overflow float32: "):
             computed()
 
 

@@ -8,7 +8,7 @@ import click
 
 from vae_np.cli.inputs import plan
 from vae_np.cli.options import PATH, options
-from vae_np.cli.output import as_records, print_table, remark, require_folder, say, write_cells
+from vae_np.cli.output import as_records, print_table, remark, require_folder, say
 
 TARGET = "type 2"
 FILES = ("scores.csv", "predicted.h5ad", "report.html")
@@ -36,6 +36,7 @@ def demo(**given: Any) -> None:  # noqa: ANN401 - click passes each option by it
 
     Writes scores.csv, predicted.h5ad and report.html.
     """
+    from vae_np.data.cells_file import write_cells
     from vae_np.data.simulate import simulate
     from vae_np.evaluate.held_out import hold_out
     from vae_np.evaluate.report import Section, write_report, write_scores

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from vae_np.cli.options import Options, flag
+from vae_np.cli.output import require_file
 from vae_np.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,13 +21,23 @@ if TYPE_CHECKING:
 
 
 def read_cells(file: Path, given: Options) -> "AnnData":
-    """Read the file; with --normalize, bring log-normalized values into X."""
-    from vae_np.data.expression import log_matrix, log_normalize
-    from vae_np.data.reading import read_h5ad
+    """Read or open the file; with --normalize, bring log-normalized values into X.
 
-    adata = read_h5ad(file)
+    Of a file that stays where it is (--backed), the normalized cells are written to OUT.normalized.h5ad. It
+    is removed when the command ends; if that is killed, the next one writes it anew.
+    """
+    from vae_np.data import cells_file
+    from vae_np.data.expression import log_matrix, log_normalize
+
+    backed = given.get("backed", False)
+    adata = cells_file.read_cells(file, backed)
     if given["normalize"]:
-        adata = log_normalize(adata, given["layer"])
+        logs: Path | None = None
+        if backed:
+            logs = given["out"].with_name(given["out"].name + ".normalized.h5ad")
+            require_file(logs, file)
+            click.get_current_context().call_on_close(partial(logs.unlink, missing_ok=True))
+        adata = log_normalize(adata, given["layer"], logs)
         given["layer"] = None
     else:
         log_matrix(adata, given["layer"])

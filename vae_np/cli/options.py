@@ -30,6 +30,11 @@ KNOWN: dict[str, Callable] = {
     "normalize": click.option(
         "--normalize", is_flag=True, help="The values are raw counts: log-normalize them."
     ),
+    "backed": click.option(
+        "--backed",
+        is_flag=True,
+        help="Leave the values in FILE and read a part at a time: for files larger than memory.",
+    ),
     "genes": click.option(
         "--genes", type=click.IntRange(1), help="Keep this many genes of largest variance."
     ),

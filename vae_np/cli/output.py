@@ -1,6 +1,5 @@
 """What a command leaves: remarks on stderr, tables on stdout, files that are whole or not there."""
 
-import io
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,8 +10,6 @@ import click
 from vae_np.errors import InputError, in_one_line, readable
 
 if TYPE_CHECKING:
-    from anndata import AnnData
-
     from vae_np.evaluate.held_out import Row
 
 
@@ -111,17 +108,3 @@ def write_text(path: Path, text: str) -> None:
 
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def write_cells(path: Path, adata: "AnnData") -> None:
-    """Write an .h5ad file, whole or not at all."""
-    import h5py
-    from anndata.io import write_elem
-
-    from vae_np.data.writing import whole_file
-
-    buffer = io.BytesIO()  # HDF5 does not survive a disk that fills up under it
-    with h5py.File(buffer, "w") as file:
-        write_elem(file, "/", adata, dataset_kwargs={"compression": "gzip"})
-    with whole_file(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())

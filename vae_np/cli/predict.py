@@ -9,7 +9,7 @@ import click
 from vae_np.cli.checkpoints import checkpoint_beside, kept_until_written
 from vae_np.cli.inputs import load_model, plan, read_cells
 from vae_np.cli.options import PATH, Options, options, require
-from vae_np.cli.output import as_records, print_table, remark, require_file, say, write_cells
+from vae_np.cli.output import as_records, print_table, remark, require_file, say
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -32,18 +32,19 @@ def require_predictable(cells: "AnnData", given: Options) -> None:
 @click.command(short_help="Predict the response of one cell type.")
 @click.argument("file", type=PATH)
 @options("condition_key", "control", "stimulated", "cell_type_key", "predict", "layer", "normalize")
-@options("genes", "max_epochs", "batch_size", "kl_weight", "seed", "threads", "model", "mode")
+@options("backed", "genes", "max_epochs", "batch_size", "kl_weight", "seed", "threads", "model", "mode")
 @options("no_clip", "delta_method", "checkpoint_every", "resume", "out", "json")
 def predict(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes each option by its name
-    """Predict the control cells of one cell type in FILE (.h5ad) as if they had been stimulated.
+    """Predict the control cells of one cell type in FILE (.h5ad, .zarr) as if they had been stimulated.
 
     Without --model, trains first, on all cells but the stimulated ones of that type; a training that is
     kept (--checkpoint-every) and then stopped, even killed, is resumed with --resume. Where FILE holds
     such cells, the prediction is scored against them, beside baselines that need no model.
     """
+    from vae_np.data.cells_file import write_cells
     from vae_np.evaluate.experiment import choose_genes, train
     from vae_np.evaluate.held_out import Split, hold_out
-    from vae_np.evaluate.scoring import predict_context, score_context
+    from vae_np.evaluate.scoring import control_of, score_context
     from vae_np.evaluate.tables import averages, short_table
     from vae_np.scgen.cells import labels
 
@@ -68,13 +69,15 @@ def predict(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes ea
             split = choose_genes(split, experiment.n_genes, experiment.layer)
             model = train(split.train, experiment, seed, remark)
         how = {**experiment.predictions["scgen"], "clip": not given["no_clip"]}
-        predicted = predict_context(model, split.train, experiment, target, seed, **how)
+        control = control_of(split.train, experiment, target)  # of one type, hence out of delta
+        names = experiment.ctrl_key, experiment.stim_key
+        predicted, _, values = model.predict_in_chunks(*names, adata_to_predict=control, seed=seed, **how)
         notes = predicted.uns["vae_np"]
         rows: list[Row] = []
         if split.held_out.n_obs:
             _, rows = score_context(model, split, experiment, target, seed)
             notes["scores"] = averages(rows)
-        write_cells(given["out"], predicted)
+        write_cells(given["out"], predicted, values)
     if given["as_json"]:
         counts = zip(notes["cell_types"], notes["n_control"], notes["n_stimulated"], strict=True)
         result = {

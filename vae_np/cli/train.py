@@ -1,4 +1,4 @@
-"""`vae-np train`: a model file from an .h5ad file."""
+"""`vae-np train`: a model file from a file of cells."""
 
 import json
 from pathlib import Path
@@ -14,11 +14,11 @@ from vae_np.cli.output import remark, require_file, say
 
 @click.command(short_help="Train a model on a file.")
 @click.argument("file", type=PATH)
-@options("condition_key", "cell_type_key", "predict", "stimulated", "layer", "normalize", "genes")
+@options("condition_key", "cell_type_key", "predict", "stimulated", "layer", "normalize", "backed", "genes")
 @options("max_epochs", "batch_size", "kl_weight", "seed", "threads")
 @options("checkpoint_every", "resume", "out", "json")
 def train(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes each option by its name
-    """Train a model on FILE (.h5ad) and write it to one file.
+    """Train a model on FILE (.h5ad, .zarr) and write it to one file.
 
     With --predict and --stimulated, the stimulated cells of that type are left out, so that the model
     can predict them later without having seen them. A training that is kept (--checkpoint-every) and then

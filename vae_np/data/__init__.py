@@ -1,5 +1,6 @@
 """Data: what X is, reading and writing, public data sets, orthologs, simulation with a known truth."""
 
+from vae_np.data.cells_file import read_cells, write_cells
 from vae_np.data.expression import log_normalize, select_genes
 from vae_np.data.orthologs import map_orthologs
 from vae_np.data.reading import haber2017, hagai2018, kang2018, read_h5ad
@@ -11,8 +12,10 @@ __all__ = [
     "kang2018",
     "log_normalize",
     "map_orthologs",
+    "read_cells",
     "read_h5ad",
     "select_genes",
     "simulate",
     "simulate_species",
+    "write_cells",
 ]

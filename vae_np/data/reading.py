@@ -72,10 +72,15 @@ def read_h5ad(path: str | Path, backed: bool = False) -> AnnData:
         raise InputError(f"{path} is a device or a pipe: give an .h5ad file")
     try:
         return anndata.read_h5ad(path, backed="r" if backed else None)
-    except PermissionError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except Exception as error:  # h5py and anndata raise a dozen types for files of other kinds
-        raise InputError(f"{path} is not a readable .h5ad file ({first_line(error)})") from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> InputError:
+    """Say in one sentence why a file of cells cannot be read."""
+    if isinstance(error, PermissionError):
+        return InputError(f"{path} cannot be read: {error.strerror}")
+    return InputError(f"{path} is not a readable {path.suffix or '.h5ad'} file ({first_line(error)})")
 
 
 def kang2018(path: str | Path | None = None, sha256: str | None = None, progress: bool = True) -> AnnData:

@@ -18,12 +18,20 @@ import numpy as np
 from scipy import linalg
 from threadpoolctl import threadpool_limits
 
-from vae_np.data.matrix import Matrix, chunks, dense_rows, gene_mean
+from vae_np.data.matrix import Matrix, dense_rows, gene_mean, group_means, in_chunks
+from vae_np.data.stored import Stored
 from vae_np.errors import InputError
 from vae_np.scgen.delta import shared_types
 
 MIN_TYPES = 3  # two types lie on a line whatever their means are
+MOST_IN_MEMORY = 2000  # cells of a group, where all of them are in a file
 CONSTANT = 1e-10  # relative to the mean: above the rounding of a mean, below any measured difference
+
+
+def evenly(n: int) -> np.ndarray:
+    """Indices of at most 2,000 of n cells, evenly spaced: as many as are scored where cells are in a file."""
+    chosen = min(n, MOST_IN_MEMORY)
+    return np.arange(chosen) * n // max(chosen, 1)
 
 
 class TypeMeans(NamedTuple):
@@ -48,7 +56,7 @@ class Seen(NamedTuple):
     Attributes
     ----------
     x
-        Log-normalized training cells, dense or CSR, (n, d).
+        Log-normalized training cells, (n, d), in memory or in their file.
     condition, cell_type
         Labels, (n,).
     ctrl_key, stim_key, target
@@ -69,16 +77,18 @@ class Seen(NamedTuple):
     n_components: int = 100
 
     def target_control(self) -> np.ndarray:
-        """Give the control cells of the target, (n0, d), dense, float64.
+        """Give the control cells of the target, (n0, d), dense, float64; from a file, `evenly` chosen ones.
 
         Raises
         ------
         InputError
             If there are none.
         """
-        chosen = (self.condition == self.ctrl_key) & (self.cell_type == self.target)
-        if not chosen.any():
+        chosen = np.flatnonzero((self.condition == self.ctrl_key) & (self.cell_type == self.target))
+        if not len(chosen):
             raise InputError(f"cell type {self.target!r} has no cell in condition {self.ctrl_key!r}")
+        if isinstance(self.x, Stored):
+            chosen = chosen[evenly(len(chosen))]
         return dense_rows(self.x, chosen, np.dtype(float))
 
     def type_means(self) -> TypeMeans:
@@ -98,11 +108,11 @@ class Seen(NamedTuple):
                 f"no cell type other than {self.target!r} has {self.min_cells} cells in both "
                 f"{self.ctrl_key!r} and {self.stim_key!r}: there is no change to learn from"
             )
-        means = [
-            np.array([gene_mean(self.x[side & (self.cell_type == name)]) for name in names])
-            for side in (control, stimulated)
-        ]
-        return TypeMeans(names, *means)
+        group = np.full(len(others), -1)
+        for i, name in enumerate(names):
+            group[control & (self.cell_type == name)] = i
+            group[stimulated & (self.cell_type == name)] = len(names) + i
+        return TypeMeans(names, *np.split(group_means(self.x, group, 2 * len(names)), 2))
 
 
 Baseline = Callable[[Seen], np.ndarray]
@@ -229,8 +239,8 @@ def projected(vector: np.ndarray, x: Matrix, n_components: int) -> np.ndarray:
     center = gene_mean(x)
     if d <= n:
         gram = np.zeros((d, d))
-        for rows in chunks(n):  # never all cells as a dense matrix
-            centered = dense_rows(x, rows, np.dtype(float)) - center
+        for rows in in_chunks(x):  # never all cells as a dense matrix
+            centered = dense_rows(rows, slice(None), np.dtype(float)) - center
             gram += centered.T @ centered
         _, v = leading(gram, n_components)
         return v @ (v.T @ vector)

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from vae_np.data.matrix import Matrix, chunks, dense_rows, gene_mean
+from vae_np.data.matrix import InMemory, chunks, dense_rows, gene_mean
 from vae_np.errors import InputError
 
 PSEUDOCOUNT = 1e-9  # scanpy's: keeps the fold change of a gene without counts finite
@@ -51,7 +51,7 @@ def rank_sum_scores(control: np.ndarray, stimulated: np.ndarray) -> np.ndarray:
     return np.divide(rank_sum, np.sqrt(variance), out=np.zeros_like(rank_sum), where=variance > 0)
 
 
-def differential_expression(control: Matrix, stimulated: Matrix, genes: Sequence[str]) -> pd.DataFrame:
+def differential_expression(control: InMemory, stimulated: InMemory, genes: Sequence[str]) -> pd.DataFrame:
     """Test every gene for a difference between control and stimulated cells.
 
     What ``scanpy.tl.rank_genes_groups(method="wilcoxon", tie_correct=True)`` computes.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from anndata import AnnData
 
+from vae_np.data.cells_file import part_of
 from vae_np.data.expression import select_genes
 from vae_np.errors import InputError
 from vae_np.evaluate.baselines import Seen
@@ -106,7 +107,7 @@ def choose_genes(split: Split, n_genes: int | None, layer: str | None = None) ->
     if n_genes is None:
         return split
     genes = select_genes(split.train, n_genes, layer)
-    return split._replace(train=split.train[:, genes].copy(), held_out=split.held_out[:, genes].copy())
+    return Split(*(part_of(part, (slice(None), genes)) for part in split))
 
 
 def train(cells: AnnData, experiment: Experiment, seed: int, say: Say = silent) -> ScGen:

@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from anndata import AnnData
 
+from vae_np.data.cells_file import in_file, part_of, view_of
 from vae_np.data.expression import log_matrix
 from vae_np.data.matrix import Matrix, dense_rows
 from vae_np.errors import InputError
-from vae_np.evaluate.baselines import BASELINES, Baseline, Seen
+from vae_np.evaluate.baselines import BASELINES, Baseline, Seen, evenly
 from vae_np.evaluate.metrics import mean_scores, responding_genes, score
 from vae_np.scgen.arithmetic import require_known
 from vae_np.scgen.cells import labels, match_genes
@@ -50,7 +51,7 @@ def hold_out(adata: AnnData, condition_key: str, cell_type_key: str, stim_key: s
     Returns
     -------
     Split
-        Copies.
+        Copies; of cells whose values are in a file, views.
 
     Raises
     ------
@@ -63,7 +64,12 @@ def hold_out(adata: AnnData, condition_key: str, cell_type_key: str, stim_key: s
     held_out = (condition == stim_key) & (cell_type == target)
     if held_out.all():
         raise InputError(f"all cells are {stim_key!r} cells of {target!r}: none is left to train on")
-    return Split(adata[~held_out].copy(), adata[held_out].copy())
+    return Split(part_of(adata, ~held_out), part_of(adata, held_out))
+
+
+def to_score(cells: AnnData) -> AnnData:
+    """All of the cells; of cells in a file, `evenly` chosen ones, since scores take dense matrices."""
+    return view_of(cells, evenly(cells.n_obs)) if in_file(cells) else cells
 
 
 def score_held_out(
@@ -118,7 +124,7 @@ def score_held_out(
         has another number of genes.
     """
     columns = match_genes(split.train, predicted.var_names.tolist())
-    x, held_out = (log_matrix(part, layer)[:, columns] for part in split)
+    x, held_out = (log_matrix(part, layer)[:, columns] for part in (split.train, to_score(split.held_out)))
     condition, cell_type = labels(split.train, condition_key), labels(split.train, cell_type_key)
     seen = Seen(x, condition, cell_type, ctrl_key, stim_key, target, n_components=n_components)
     control = seen.target_control()

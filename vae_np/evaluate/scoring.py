@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from anndata import AnnData
 
+from vae_np.data.cells_file import view_of
 from vae_np.data.matrix import dense_rows
 from vae_np.errors import InputError
 from vae_np.evaluate.baselines import BASELINES, Baseline, Seen
 from vae_np.evaluate.experiment import Experiment
-from vae_np.evaluate.held_out import Row, Split, score_held_out
+from vae_np.evaluate.held_out import Row, Split, score_held_out, to_score
 from vae_np.evaluate.metrics import coverage, responding_genes
 from vae_np.scgen.cells import control_cells, labels, matched_matrix
 from vae_np.scgen.predictor import Mode, ScGen
@@ -24,7 +25,7 @@ LEVEL = 0.9
 def control_of(cells: AnnData, experiment: Experiment, context: str) -> AnnData:
     """The control cells of one context; `InputError` if there are none."""
     keys = experiment.condition_key, experiment.cell_type_key
-    return cells[control_cells(cells, *keys, experiment.ctrl_key, context)]
+    return view_of(cells, control_cells(cells, *keys, experiment.ctrl_key, context))
 
 
 def predict_context(
@@ -50,7 +51,7 @@ def predict_context(
     Returns
     -------
     AnnData
-        The predicted cells.
+        The predicted cells; of control cells in a file, those of `to_score`.
 
     Raises
     ------
@@ -58,7 +59,9 @@ def predict_context(
         As in `ScGen.predict`, or if the context has no control cell.
     """
     settings: dict[str, Any] = {
-        "adata_to_predict": control_of(cells, experiment, context),  # of one type, hence out of delta
+        "adata_to_predict": to_score(
+            control_of(cells, experiment, context)
+        ),  # of one type, hence out of delta
         "seed": seed,
         **how,
     }
@@ -152,7 +155,7 @@ def coverage_rows(model: ScGen, split: Split, experiment: Experiment, context: s
     same: dict[str, Any] = {
         name: how[name] for name in ("restrict_arithmetic_to", "min_cells") if name in how
     }
-    control = control_of(split.train, experiment, context)
+    control = to_score(control_of(split.train, experiment, context))
     # the mean of samples is the mean of what is decoded
     mode: Mode = "change" if how.get("mode", "change") == "change" else "decode"
     try:
@@ -169,7 +172,7 @@ def coverage_rows(model: ScGen, split: Split, experiment: Experiment, context: s
     genes, float64 = interval.index.tolist(), np.dtype(float)
     measured, true = (
         dense_rows(matched_matrix(cells, genes, experiment.layer), slice(None), float64)
-        for cells in (control, split.held_out)
+        for cells in (control, to_score(split.held_out))
     )
     ends = interval["low"].to_numpy(), interval["high"].to_numpy()
     subsets: dict[str, np.ndarray | slice] = {

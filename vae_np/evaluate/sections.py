@@ -7,7 +7,7 @@ import numpy as np
 from vae_np.data.matrix import dense_rows, gene_mean, gene_variance
 from vae_np.evaluate.differential import differential_expression
 from vae_np.evaluate.experiment import Experiment
-from vae_np.evaluate.held_out import Row
+from vae_np.evaluate.held_out import Row, to_score
 from vae_np.evaluate.paired import Paired, smaller_is_better
 from vae_np.evaluate.report import Section, png
 from vae_np.evaluate.runs import Run
@@ -108,9 +108,9 @@ def context_section(run: Run, experiment: Experiment) -> Section:
     Section
         Without scores, which `with_scores` adds when all seeds are done.
     """
-    train, held_out = run.split
+    train, held_out = run.split.train, to_score(run.split.held_out)
     genes = run.predicted.var_names.astype(str).tolist()
-    control = control_of(train, experiment, run.context)
+    control = to_score(control_of(train, experiment, run.context))
     measured, true = (
         dense_rows(matched_matrix(cells, genes, experiment.layer), slice(None), np.dtype(float))
         for cells in (control, held_out)
@@ -119,7 +119,7 @@ def context_section(run: Run, experiment: Experiment) -> Section:
     groups = predicted, true, measured
     mean, true_mean, control_mean = (gene_mean(x) for x in groups)
     variance, true_variance, control_variance = (gene_variance(x) for x in groups)
-    z_train, z_control, z_true = (run.model.encode(cells) for cells in (train, control, held_out))
+    z_train, z_control, z_true = (run.model.encode(to_score(cells)) for cells in (train, control, held_out))
     figures = {
         "Predicted against true mean of each gene; the genes that change most are named.": reg_mean_plot(
             mean, true_mean, control_mean, genes

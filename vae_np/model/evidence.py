@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae_np.data.matrix import CHUNK, Matrix, dense_rows
+from vae_np.data.matrix import CHUNK, Matrix, dense_rows, in_chunks
 from vae_np.elbo.gaussian import kl_standard_normal
 from vae_np.elbo.likelihood import Likelihood
 from vae_np.elbo.marginal import iwae, marginal_log_weights, sample_defensive_mixture
@@ -50,8 +50,8 @@ def _by_chunk(
     dtype = params.flat.dtype
     size = max(1, min(CHUNK, ENTRIES // n_samples))
     parts = [Evidence(np.zeros(0), np.zeros(0))]
-    for start in range(0, x.shape[0], size):
-        batch = dense_rows(x, slice(start, start + size), dtype)
+    for part in in_chunks(x, size=size):
+        batch = dense_rows(part, slice(None), dtype)
         mu, log_var = (a.astype(float) for a in encode(params, stats, batch)[:2])
         measured = batch.astype(float)
 
@@ -93,7 +93,7 @@ def reconstruction_error(
     params, stats
         The model.
     x
-        Dense or CSR matrix (n, d).
+        Matrix (n, d), in memory or in its file.
     likelihood
         Of the data given the decoder's output.
     n_samples

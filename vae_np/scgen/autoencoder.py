@@ -27,7 +27,7 @@ from vae_np.elbo.reparameterize import reparameterize
 from vae_np.errors import InputError
 from vae_np.kernels.threads import threads
 from vae_np.model import evidence
-from vae_np.model.inference import expectation, posterior, residual_variance
+from vae_np.model.inference import expectation, posterior, posterior_mean, residual_variance
 from vae_np.model.params import Params, Sizes, Stats, initialize
 from vae_np.scgen.arithmetic import Reference
 from vae_np.scgen.cells import further_labels, labels, match_genes, matched_matrix
@@ -128,6 +128,8 @@ class CellVae:
         epsilon: float = 0.01,
         weight_decay: float = 1e-6,
         kl_warmup_epochs: int = 0,
+        block_size: int = 512,
+        buffer_size: int = 16_384,
         progress: bool = True,
         checkpoint: str | Path | None = None,
         checkpoint_every: int = 1,
@@ -138,7 +140,8 @@ class CellVae:
         Parameters
         ----------
         adata
-            Log-normalized cells, dense or sparse; a reference to it is kept for `predict`.
+            Log-normalized cells, dense or sparse; a reference to it is kept for `predict`. Values in a file
+            (`vae_np.data.read_cells` with `backed`, or anndata's backed mode) are read a buffer at a time.
         condition_key, cell_type_key
             Columns of `obs`. What is called cell type here can be any context: a patient, a species.
         layer
@@ -147,7 +150,7 @@ class CellVae:
             Further columns of `obs` that `restrict_arithmetic_to` may name later.
         max_epochs, batch_size, train_size, validation_cells, early_stopping, patience, min_delta
             As in `vae_np.train.fit`.
-        kl_warmup_epochs
+        kl_warmup_epochs, block_size, buffer_size
             As there.
         lr, epsilon, weight_decay
             Of Adam; the defaults are the published ones.
@@ -200,6 +203,8 @@ class CellVae:
             lr=lr,
             epsilon=epsilon,
             weight_decay=weight_decay,
+            block_size=block_size,
+            buffer_size=buffer_size,
         )
         sizes = Sizes(x.shape[1], settings.n_hidden, settings.n_latent, settings.n_layers)
         init_rng, split_rng, fit_rng = np.random.default_rng(settings.seed).spawn(3)
@@ -232,7 +237,7 @@ class CellVae:
                 layer,
                 condition_key,
                 cell_type_key,
-                Reference(posterior(params, stats, x)[0], condition, cell_type, context),
+                Reference(posterior_mean(params, stats, x), condition, cell_type, context),
                 training,
                 len(validation_cells),
             )
@@ -258,7 +263,11 @@ class CellVae:
         InputError
             If the model is not trained, the cells cannot be used, or the result is not finite.
         """
-        return self._posterior(cells)[0]
+        x = self._matrix(cells)
+        with self._threads(), np.errstate(over="ignore", invalid="ignore"):
+            mu = posterior_mean(self.params, self.stats, x)
+        _require_finite(mu, "the latents", "log-normalized values are at most 20")
+        return mu
 
     def sample_latent(
         self, cells: AnnData | Matrix, rng: np.random.Generator, n_samples: int = 1
@@ -284,7 +293,11 @@ class CellVae:
         InputError
             As in `encode`.
         """
-        mu, log_var = self._posterior(cells)
+        x = self._matrix(cells)
+        with self._threads(), np.errstate(over="ignore", invalid="ignore"):
+            mu, log_var = posterior(self.params, self.stats, x)
+        for latent in (mu, log_var):
+            _require_finite(latent, "the latents", "log-normalized values are at most 20")
         eps = rng.standard_normal((n_samples, *mu.shape)).astype(mu.dtype)
         return reparameterize(mu, log_var, eps)
 
@@ -504,14 +517,6 @@ class CellVae:
         if x.shape[1] != len(self.genes):
             raise InputError(f"the cells have shape {x.shape}: the model takes (n, {len(self.genes)})")
         return x
-
-    def _posterior(self, cells: AnnData | Matrix) -> tuple[np.ndarray, np.ndarray]:
-        x = self._matrix(cells)
-        with self._threads(), np.errstate(over="ignore", invalid="ignore"):
-            mu, log_var = posterior(self.params, self.stats, x)
-        for latent in (mu, log_var):
-            _require_finite(latent, "the latents", "log-normalized values are at most 20")
-        return mu, log_var
 
     def _estimate(
         self,

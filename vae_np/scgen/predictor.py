@@ -11,7 +11,7 @@ How the VAE is trained, and what differs there, is in `vae_np.scgen.autoencoder`
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
@@ -19,7 +19,8 @@ import anndata
 import numpy as np
 from anndata import AnnData
 
-from vae_np.data.matrix import Matrix, dense_rows, gene_mean
+from vae_np.data.cells_file import view_of
+from vae_np.data.matrix import Matrix, chunks, dense_rows, gene_mean, in_chunks
 from vae_np.elbo.gaussian_likelihood import gaussian_sample
 from vae_np.errors import InputError, real_number, whole_number
 from vae_np.scgen.arithmetic import (
@@ -36,7 +37,7 @@ from vae_np.scgen.autoencoder import CellVae
 from vae_np.scgen.batch_removal import remove_batch_shift
 from vae_np.scgen.cells import control_cells, labels, match_genes
 from vae_np.scgen.delta import decoded_change, delta_predict, two_factor
-from vae_np.scgen.intervals import Over, interval_from_errors, interval_over_cells, interval_over_types
+from vae_np.scgen.intervals import Move, Over, interval_from_errors, interval_over_cells, interval_over_types
 from vae_np.scgen.uncertainty import bootstrap_deltas, shrinkage_factor
 
 if TYPE_CHECKING:
@@ -152,6 +153,65 @@ class ScGen(CellVae):
         InputError
             If a name is unknown, the cells cannot be used, or no cells are left for delta.
         """
+        how = (restrict_arithmetic_to, delta_method, min_cells, mode, clip, scale, seed)
+        result, shift, parts = self._prediction(
+            ctrl_key, stim_key, celltype_to_predict, adata_to_predict, *how
+        )
+        result.X = _stacked(parts, result.shape)
+        return result, shift
+
+    def predict_in_chunks(
+        self,
+        ctrl_key: str = "control",
+        stim_key: str = "stimulated",
+        celltype_to_predict: str | None = None,
+        adata_to_predict: AnnData | None = None,
+        restrict_arithmetic_to: Restriction = None,
+        delta_method: DeltaMethod = "shared",
+        min_cells: int = 10,
+        mode: Mode = "change",
+        clip: bool = True,
+        scale: float | Literal["measured"] = 1.0,
+        seed: int | None = None,
+    ) -> tuple[AnnData, np.ndarray, Iterator[np.ndarray]]:
+        """Predict as `predict` does, but more cells than fit in memory as a dense matrix.
+
+        Parameters
+        ----------
+        ctrl_key, stim_key, celltype_to_predict, adata_to_predict, restrict_arithmetic_to, delta_method
+            As in `predict`.
+        min_cells, mode, clip, scale, seed
+            As in `predict`.
+
+        Returns
+        -------
+        tuple
+            The AnnData that `predict` returns, without X; delta, (k,); and an iterator over the rows of X, a
+            chunk at a time, for `vae_np.data.write_cells`.
+
+        Raises
+        ------
+        InputError
+            As in `predict`.
+        """
+        how = (restrict_arithmetic_to, delta_method, min_cells, mode, clip, scale, seed)
+        return self._prediction(ctrl_key, stim_key, celltype_to_predict, adata_to_predict, *how)
+
+    def _prediction(
+        self,
+        ctrl_key: str,
+        stim_key: str,
+        celltype_to_predict: str | None,
+        adata_to_predict: AnnData | None,
+        restrict_arithmetic_to: Restriction,
+        delta_method: DeltaMethod,
+        min_cells: int,
+        mode: Mode,
+        clip: bool,
+        scale: float | Literal["measured"],
+        seed: int | None,
+    ) -> tuple[AnnData, np.ndarray, Iterator[np.ndarray]]:
+        """Do all of `predict` but the values, which come as the iterator is asked for them."""
         task = self._task(
             ctrl_key, stim_key, celltype_to_predict, adata_to_predict, restrict_arithmetic_to, min_cells
         )
@@ -160,12 +220,14 @@ class ScGen(CellVae):
         shift, counts = perturbation(task.reference, **task.selection, method=delta_method, rng=delta_rng)
         agreement = self._agreement(task) if delta_method == "shared" else None
         if task.target is not None:
-            self._warn_of_a_leak(task.stim_key, task.target)
+            self._warn_of_a_leak(task.stim_key, task.target, stacklevel=4)
         factor = self._scale(scale, task)
         shift = factor * shift
-        z, move = self._mover(task.cells, mode, clip, noise_rng)
+        _require_mode(mode)
+        x = self._matrix(task.cells)
+        z = self.encode(x)
         shifted = delta_predict(z, shift)
-        result = self._as_anndata(task.cells, move(shifted), shifted)
+        result, order = self._without_x(task.cells, shifted)
         result.uns["vae_np"] = {
             "model": {name: value for name, value in asdict(self.settings).items() if value is not None},
             "control": task.ctrl_key,
@@ -184,7 +246,8 @@ class ScGen(CellVae):
         }
         if agreement is not None:
             result.uns["vae_np"]["agreement"] = agreement
-        return result, shift
+        parts = self._moved(x, z, shifted, mode, clip, noise_rng)
+        return result, shift, (part[:, order] for part in parts)
 
     def predict_all(
         self,
@@ -320,11 +383,15 @@ class ScGen(CellVae):
         for name, key, n in (*groups, (source, stim_key, cells.n_obs)):
             if n < min_cells:
                 raise InputError(f"{name!r} has {n} cells in condition {key!r}: min_cells is {min_cells}")
-        self._warn_of_a_leak(stim_key, target)
+        self._warn_of_a_leak(stim_key, target, stacklevel=3)
         seed = self._seed(seed)
-        z_source, move = self._mover(cells, mode, clip, np.random.default_rng(seed))
+        _require_mode(mode)
+        x = self._matrix(cells)
+        z_source = self.encode(x)
         moved = two_factor(z_source, *controls)
-        result = self._as_anndata(cells, move(moved), moved)
+        result, order = self._without_x(cells, moved)
+        parts = self._moved(x, z_source, moved, mode, clip, np.random.default_rng(seed))
+        result.X = _stacked((part[:, order] for part in parts), result.shape)
         shift = controls[1].mean(axis=0) - controls[0].mean(axis=0)
         result.uns["vae_np"] = {
             "control": ctrl_key,
@@ -395,7 +462,9 @@ class ScGen(CellVae):
             ctrl_key, stim_key, celltype_to_predict, adata_to_predict, restrict_arithmetic_to, min_cells
         )
         delta_rng, cell_rng = np.random.default_rng(self._seed(seed)).spawn(2)
-        z, move = self._mover(task.cells, mode, clip, cell_rng)
+        x = self._matrix(task.cells)
+        z = self.encode(x)
+        move = self._mover(x, z, mode, clip, cell_rng)
         by_type = deltas_by_type(task.reference, **task.selection)
         shift = by_type.deltas.mean(axis=0)
         if over == "errors":
@@ -482,7 +551,8 @@ class ScGen(CellVae):
         cells = self._own_cells() if adata is None else adata
         if mode not in ("change", "decode"):
             raise InputError(f"mode {mode!r} does not go with batch_removal: use 'change' or 'decode'")
-        z, move = self._mover(cells, mode, clip, np.random.default_rng(0))
+        x = self._matrix(cells)
+        z = self.encode(x)
         batch = labels(cells, batch_key or fitted.condition_key)
         cell_type = labels(cells, cell_type_key or fitted.cell_type_key)
         if all(len(np.unique(batch[cell_type == name])) == 1 for name in np.unique(cell_type)):
@@ -490,8 +560,10 @@ class ScGen(CellVae):
                 "no cell type is found in more than one batch: nothing is moved", UserWarning, stacklevel=2
             )
         moved = remove_batch_shift(z, batch, cell_type)
-        corrected = move(moved)
-        result = self._as_anndata(cells, corrected, moved)
+        parts = self._moved(x, z, moved, mode, clip, np.random.default_rng(0))
+        corrected = _stacked(parts, x.shape)
+        result, order = self._without_x(cells, moved)
+        result.X = corrected[:, order]
         result.obsm["corrected_latent"] = self.encode(corrected)
         if cells.raw is not None:
             result.raw = cells.raw.to_adata()
@@ -524,14 +596,8 @@ class ScGen(CellVae):
             cells = self._cells_of(ctrl_key, target)
         return Task(ctrl_key, stim_key, cells, target, reference, only_types, context, min_cells)
 
-    def _mover(
-        self, cells: AnnData | Matrix, mode: Mode, clip: bool, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        """Encode cells; return their latents and the function from moved latents to predicted cells."""
-        if mode not in ("change", "decode", "sample"):
-            raise InputError(f"mode {mode!r} is unknown: use 'change', 'decode' or 'sample'")
-        x = self._matrix(cells)
-        z = self.encode(x)
+    def _mover(self, x: Matrix, z: np.ndarray, mode: Mode, clip: bool, rng: np.random.Generator) -> Move:
+        """Return the function from moved latents to predicted cells, for cells x that were encoded as z."""
         before = (dense_rows(x, slice(None), z.dtype), self.decode(z)) if mode == "change" else None
 
         def move(moved: np.ndarray) -> np.ndarray:
@@ -543,17 +609,22 @@ class ScGen(CellVae):
                 predicted = gaussian_sample(predicted, self.residual_variance, noise)
             return np.maximum(predicted, 0) if clip else predicted
 
-        return z, move
+        return move
 
-    def _as_anndata(self, cells: AnnData, values: np.ndarray, latent: np.ndarray) -> AnnData:
-        """Predicted values with the labels of the cells that they were made from, genes in their order."""
+    def _moved(
+        self, x: Matrix, z: np.ndarray, moved: np.ndarray, mode: Mode, clip: bool, rng: np.random.Generator
+    ) -> Iterator[np.ndarray]:
+        """Predict a chunk of cells at a time."""
+        for rows, part in zip(chunks(len(z)), in_chunks(x), strict=True):
+            yield self._mover(part, z[rows], mode, clip, rng)(moved[rows])
+
+    def _without_x(self, cells: AnnData, latent: np.ndarray) -> tuple[AnnData, np.ndarray]:
+        """Labels and latents of predicted cells, and the model's genes in the order of `cells`."""
         columns = match_genes(cells, self.genes)
-        return anndata.AnnData(
-            values[:, np.argsort(columns)],
-            obs=cells.obs.copy(),
-            var=cells.var.iloc[np.sort(columns)].copy(),
-            obsm={"latent": latent},
+        result = anndata.AnnData(
+            obs=cells.obs.copy(), var=cells.var.iloc[np.sort(columns)].copy(), obsm={"latent": latent}
         )
+        return result, np.argsort(columns)
 
     def _agreement(self, task: Task) -> np.ndarray:
         """How well the types behind delta agree; warn if one shared delta is a bad summary of them."""
@@ -563,7 +634,7 @@ class ScGen(CellVae):
                 f"the cell types respond in different directions (median cosine {np.median(agreement):.2f}): "
                 "one shared delta is a poor summary; see type_deltas, or use restrict_arithmetic_to",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         return agreement
 
@@ -576,7 +647,7 @@ class ScGen(CellVae):
         for delta, (control, stimulated) in zip(deltas, self._measured(names, task), strict=True):
             z = self.encode(control)
             measured.append(gene_mean(stimulated) - gene_mean(control))
-            decoded.append(gene_mean(self.decode(delta_predict(z, delta))) - gene_mean(self.decode(z)))
+            decoded.append(self._mean_decoded(delta_predict(z, delta)) - self._mean_decoded(z))
         return shrinkage_factor(np.stack(measured), np.stack(decoded))
 
     def _errors(self, task: Task, by_type: TypeDeltas, mode: Mode, clip: bool) -> np.ndarray:
@@ -587,9 +658,14 @@ class ScGen(CellVae):
         others = (deltas.sum(axis=0) - deltas) / (len(names) - 1)
         errors = []
         for shift, (control, stimulated) in zip(others, self._measured(names, task), strict=True):
-            z, move = self._mover(control, mode, clip, np.random.default_rng(0))
-            errors.append(gene_mean(stimulated) - gene_mean(move(delta_predict(z, shift))))
+            z = self.encode(control)
+            parts = self._moved(control, z, delta_predict(z, shift), mode, clip, np.random.default_rng(0))
+            errors.append(gene_mean(stimulated) - _mean(parts, len(z)))
         return np.stack(errors)
+
+    def _mean_decoded(self, z: np.ndarray) -> np.ndarray:
+        """Mean of each gene over decoded cells, in float64."""
+        return _mean((self.decode(z[rows]) for rows in chunks(len(z))), len(z))
 
     def _measured(self, names: list[str], task: Task) -> Iterator[tuple[Matrix, Matrix]]:
         """Yield the measured control and stimulated cells of each of some training types."""
@@ -640,9 +716,9 @@ class ScGen(CellVae):
         """Cells of a type and condition in the AnnData that the model knows."""
         cells = self._own_cells()
         keys = self.fitted.condition_key, self.fitted.cell_type_key
-        return cells[control_cells(cells, *keys, condition, cell_type)]
+        return view_of(cells, control_cells(cells, *keys, condition, cell_type))
 
-    def _warn_of_a_leak(self, stim_key: str, cell_type: str) -> None:
+    def _warn_of_a_leak(self, stim_key: str, cell_type: str, stacklevel: int) -> None:
         reference = self.fitted.reference
         n = int(np.sum((reference.condition == stim_key) & (reference.cell_type == cell_type)))
         if n:
@@ -650,8 +726,30 @@ class ScGen(CellVae):
                 f"the model was trained on {n} stimulated cells of {cell_type!r}, the cell type to "
                 "predict: this is no held-out prediction (delta does not use them)",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=stacklevel,
             )
+
+
+def _require_mode(mode: str) -> None:
+    if mode not in ("change", "decode", "sample"):
+        raise InputError(f"mode {mode!r} is unknown: use 'change', 'decode' or 'sample'")
+
+
+def _stacked(parts: Iterable[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """Put rows below each other as they come, so that they are in memory once only."""
+    parts = iter(parts)
+    part = next(parts)
+    x, n = np.empty(shape, part.dtype), len(part)
+    x[:n] = part
+    for part in parts:
+        x[n : n + len(part)] = part
+        n += len(part)
+    return x
+
+
+def _mean(parts: Iterable[np.ndarray], n: int) -> np.ndarray:
+    """Mean of n rows that come in parts, in float64."""
+    return sum(part.sum(axis=0, dtype=float) for part in parts) / n
 
 
 def _names(column: str, value: str | Sequence[str]) -> list[str]:

@@ -93,6 +93,36 @@ def minibatches(cells: np.ndarray, batch_size: int, rng: np.random.Generator) ->
     return np.split(order, cuts)
 
 
+def shuffled_buffers(
+    cells: np.ndarray, block_size: int, buffer_size: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Share out cells that lie in a file among buffers, each a random choice of whole blocks.
+
+    A block is a run of neighbors, which can be read in one go; what a buffer holds is shuffled in memory.
+    Cells that fit in one buffer are one buffer, as they are: they get the full shuffle of `minibatches`.
+
+    Parameters
+    ----------
+    cells
+        Sorted indices of the cells.
+    block_size, buffer_size
+        At most so many cells a block, and blocks of so many cells a buffer.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    list of np.ndarray
+        The buffers, of nearly the same size: every cell in exactly one.
+    """
+    if len(cells) <= buffer_size:
+        return [cells]
+    blocks = np.array_split(cells, math.ceil(len(cells) / block_size))
+    n_buffers = math.ceil(len(blocks) / (buffer_size // block_size))
+    shares = np.array_split(rng.permutation(len(blocks)), n_buffers)
+    return [np.concatenate([blocks[i] for i in share]) for share in shares]
+
+
 def draw_masks(
     sizes: Sizes,
     n_cells: int,

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from vae_np.data.checksum import SHA256, checksum
-from vae_np.data.matrix import Matrix, chunks, dense_rows
+from vae_np.data.matrix import Matrix, dense_rows, in_chunks
+from vae_np.data.stored import Stored
 from vae_np.elbo.gaussian_likelihood import gaussian_variance
 from vae_np.elbo.likelihood import Likelihood
 from vae_np.train.settings import TrainSettings
@@ -65,7 +66,7 @@ def fingerprint(
     """
     dtype, variance = start.params.flat.dtype, gaussian_variance(likelihood)
     name = getattr(likelihood.log_prob, "__qualname__", "another") if variance is None else "gaussian"
-    values = (dense_rows(x, rows, dtype).tobytes() for rows in chunks(x.shape[0]))
+    values = (dense_rows(rows, slice(None), dtype).tobytes() for rows in in_chunks(x))
     described = {
         **asdict(settings),
         "likelihood": name,
@@ -79,6 +80,8 @@ def fingerprint(
         "initial weights": checksum([start.params.flat.tobytes(), start.stats.flat.tobytes()]),
         "random generators": checksum([json.dumps(generator_states(start)).encode()]),
     }
+    if not isinstance(x, Stored) or len(cells[0]) <= settings.buffer_size:  # the same as in memory
+        del described["block_size"], described["buffer_size"]
     return plain(described)
 
 

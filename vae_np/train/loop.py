@@ -1,5 +1,6 @@
 """The training loop: minibatches through the loss, its gradient and Adam; the best epoch is kept."""
 
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,18 @@ from vae_np.data.matrix import (
     checked_matrix,
     chunks,
     dense_rows,
-    smaller_form,
+    in_chunks,
     some_rows,
     stored_values,
 )
+from vae_np.data.stored import Stored, smaller_form
 from vae_np.elbo.likelihood import Likelihood
 from vae_np.errors import InputError
 from vae_np.kernels.threads import threads
 from vae_np.model.conditional import conditional_loss
 from vae_np.model.params import Params, Stats
 from vae_np.model.vae import loss
-from vae_np.train.batches import draw_masks, minibatches, split_cells
+from vae_np.train.batches import draw_masks, minibatches, shuffled_buffers, split_cells
 from vae_np.train.diagnosis import (
     DivergedError,
     NonFiniteLossError,
@@ -29,6 +31,7 @@ from vae_np.train.diagnosis import (
     bad_weight,
     runaway,
 )
+from vae_np.train.epoch import Plan, rows_of_batches
 from vae_np.train.fingerprint import fingerprint
 from vae_np.train.keeping import Checkpoints, keeping
 from vae_np.train.progress import progress_bar
@@ -67,7 +70,7 @@ def mean_loss(
     params, stats
         The model.
     x
-        Dense or CSR matrix (n, d).
+        Matrix (n, d), in memory or in its file.
     cells
         Indices of the cells.
     likelihood, kl_weight
@@ -86,27 +89,28 @@ def mean_loss(
         If a loss is not finite; the message names the first quantity that went wrong.
     """
     sums = np.zeros(3)
-    for rows in chunks(len(cells)):
-        batch = some_rows(x, cells[rows], params.flat.dtype)
-        no_noise = np.zeros((1, batch.shape[0], params.sizes.n_latent), params.flat.dtype)
-        settings = no_noise, None, likelihood, kl_weight, False
-        if c is None:
-            value, cache, _ = loss(params, stats, batch, *settings)
-        else:
-            value, cache, _ = conditional_loss(params, stats, batch, c[cells[rows]], *settings)
-        if not np.isfinite(value.total).all():
-            on_the_way = {name: getattr(cache, name) for name in ("x", "mu", "log_var", "z", "x_hat")}
-            losses = {name: getattr(value, name) for name in ("kl", "reconstruction", "total")}
-            bad = bad_weight(params, stats) or f"in validation, {bad_tensor(**on_the_way, **losses)}"
-            raise FloatingPointError(bad)
-        sums += [quantity.sum(dtype=float) for quantity in value]
+    with closing(in_chunks(x, cells)) as parts:
+        for rows, part in zip(chunks(len(cells)), parts, strict=True):
+            batch = some_rows(part, slice(None), params.flat.dtype)
+            no_noise = np.zeros((1, batch.shape[0], params.sizes.n_latent), params.flat.dtype)
+            settings = no_noise, None, likelihood, kl_weight, False
+            if c is None:
+                value, cache, _ = loss(params, stats, batch, *settings)
+            else:
+                value, cache, _ = conditional_loss(params, stats, batch, c[cells[rows]], *settings)
+            if not np.isfinite(value.total).all():
+                on_the_way = {name: getattr(cache, name) for name in ("x", "mu", "log_var", "z", "x_hat")}
+                losses = {name: getattr(value, name) for name in ("kl", "reconstruction", "total")}
+                bad = bad_weight(params, stats) or f"in validation, {bad_tensor(**on_the_way, **losses)}"
+                raise FloatingPointError(bad)
+            sums += [quantity.sum(dtype=float) for quantity in value]
     return sums / len(cells)
 
 
 def train_epoch(
     state: State,
     x: Matrix,
-    batches: list[np.ndarray],
+    plan: Plan,
     likelihood: Likelihood,
     settings: TrainSettings,
     kl_weight: float,
@@ -118,8 +122,8 @@ def train_epoch(
     ----------
     state
         The model, its optimizer and what is drawn from; changed in place.
-    x, batches
-        The matrix, and the indices of the cells of each step.
+    x, plan
+        The matrix, and the cells of each step, as in `rows_of_batches`.
     likelihood, settings
         As in `fit`.
     kl_weight
@@ -139,19 +143,20 @@ def train_epoch(
     """
     params, n_draws, adam = state.params, settings.n_draws, settings.adam
     sizes, dtype = params.sizes, params.flat.dtype
-    sums = np.zeros(3)
-    for cells in batches:
-        batch = some_rows(x, cells, dtype)
-        eps = state.sources.eps.standard_normal((n_draws, len(cells), sizes.n_latent)).astype(dtype)
-        masks = draw_masks(sizes, len(cells), n_draws, settings.dropout_rate, state.sources.masks, dtype)
-        known = None if c is None else c[cells]
-        value, state.stats = train_step(
-            params, state.stats, state.adam, batch, eps, masks, likelihood, kl_weight, c=known, **adam
-        )
-        sums += [quantity.sum(dtype=float) for quantity in value]
+    sums, n_cells = np.zeros(3), 0
+    with closing(rows_of_batches(x, plan, dtype)) as batches:  # whatever happens, its thread ends
+        for cells, batch in batches:
+            eps = state.sources.eps.standard_normal((n_draws, len(cells), sizes.n_latent)).astype(dtype)
+            masks = draw_masks(sizes, len(cells), n_draws, settings.dropout_rate, state.sources.masks, dtype)
+            known = None if c is None else c[cells]
+            value, state.stats = train_step(
+                params, state.stats, state.adam, batch, eps, masks, likelihood, kl_weight, c=known, **adam
+            )
+            sums += [quantity.sum(dtype=float) for quantity in value]
+            n_cells += len(cells)
     if bad := bad_weight(params, state.stats) or bad_moment(state.adam):
         raise FloatingPointError(bad)
-    return sums / sum(map(len, batches))
+    return sums / n_cells
 
 
 def fit(
@@ -176,6 +181,8 @@ def fit(
     lr: float = 1e-3,
     epsilon: float = 1e-8,
     weight_decay: float = 0.0,
+    block_size: int = 512,
+    buffer_size: int = 16_384,
     progress: bool = False,
     checkpoints: Checkpoints | None = None,
 ) -> Trained:
@@ -189,7 +196,7 @@ def fit(
     params, stats
         Where to start; not modified. Their dtype is the dtype of training.
     x
-        Dense or CSR matrix (n, d).
+        Matrix (n, d): dense, CSR, or in a file, from where it is read a buffer at a time.
     likelihood
         `gaussian(variance)`, `bernoulli()`, or another `Likelihood`.
     rng
@@ -216,6 +223,11 @@ def fit(
         the validation loss, to stop.
     lr, epsilon, weight_decay
         As in `adam_update`.
+    block_size, buffer_size
+        Of a matrix in a file: so many cells that lie beside each other are read in one go; blocks of so many
+        cells, chosen at random, are shuffled together. Three buffers have to fit in memory: the one in use,
+        and the parts of the next while it is put together. More cells than a buffer holds are no longer
+        shuffled as one.
     progress
         Whether to show a progress bar.
     checkpoints
@@ -251,6 +263,8 @@ def fit(
         lr,
         epsilon,
         weight_decay,
+        block_size,
+        buffer_size,
     )
     if settings.batch_size == 1 and params.encoder:
         raise InputError("batch_size is 1: give at least 2 (batch norm has no variance of one cell)")
@@ -258,8 +272,12 @@ def fit(
     if x.shape[1] != params.sizes.n_genes:
         raise InputError(f"x has shape {x.shape}: the model takes (n, {params.sizes.n_genes})")
     c = _conditions(c, x.shape[0], params)
-    likelihood.require_support(stored_values(x))
-    x = smaller_form(x)
+    if isinstance(x, Stored):  # looked at before the first step, and whenever it is read
+        for rows in in_chunks(x):
+            likelihood.require_support(stored_values(rows))
+    else:
+        likelihood.require_support(stored_values(x))
+        x = smaller_form(x)
     split_rng, *sources = rng.spawn(4)
     train_cells, validation_cells = split_cells(x.shape[0], train_size, split_rng, validation_cells)
     validates = len(validation_cells) > 0
@@ -267,6 +285,7 @@ def fit(
         raise InputError("early stopping needs validation cells: lower train_size or switch it off")
     settings.require_range_of(params.flat.dtype)
     state = first_state(params, stats, Sources(*sources), settings)
+    blocks = settings.block_size, settings.buffer_size if isinstance(x, Stored) else len(train_cells)
 
     def describe() -> dict[str, Any]:
         return fingerprint(x, c, (train_cells, validation_cells), likelihood, settings, state)
@@ -295,9 +314,10 @@ def fit(
             raise NonFiniteLossError(message, trained()) from None
         while not state.finished(settings):
             weight = settings.kl_weight_in(state.n_epochs)
-            batches = minibatches(train_cells, settings.batch_size, state.sources.order)
+            buffers = shuffled_buffers(train_cells, *blocks, state.sources.order)
+            plan = [minibatches(part, settings.batch_size, state.sources.order) for part in buffers]
             try:
-                means = train_epoch(state, x, batches, likelihood, settings, weight, c)
+                means = train_epoch(state, x, plan, likelihood, settings, weight, c)
                 record = {"kl_weight": weight, **named("train", means)}
                 if validates:
                     means = losses_of((state.params, state.stats), validation_cells)

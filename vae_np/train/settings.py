@@ -29,6 +29,8 @@ class TrainSettings:
     lr: float
     epsilon: float
     weight_decay: float
+    block_size: int
+    buffer_size: int
 
     def __post_init__(self) -> None:
         checked = {
@@ -44,6 +46,8 @@ class TrainSettings:
             "lr": real_number("lr", self.lr, above=0),
             "epsilon": real_number("epsilon", self.epsilon, above=0),
             "weight_decay": real_number("weight_decay", self.weight_decay, least=0),
+            "block_size": whole_number("block_size", self.block_size, least=4),  # two cells in a half one
+            "buffer_size": whole_number("buffer_size", self.buffer_size, least=self.block_size),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)  # plain numbers, whatever kind was given
