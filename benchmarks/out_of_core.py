@@ -41,8 +41,9 @@ class Sampler(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.phase, self.samples, self.seconds = "read", [], {}
+        self.phase, self.samples, self.seconds, self.cpu_seconds = "read", [], {}, {}
         self.start_time = self.phase_start = time.perf_counter()
+        self.cpu_start = time.process_time()
 
     def run(self) -> None:
         """Take samples until the program ends."""
@@ -58,7 +59,8 @@ class Sampler(threading.Thread):
         """End a phase and begin the next."""
         now = time.perf_counter()
         self.seconds[self.phase] = now - self.phase_start
-        self.phase, self.phase_start = phase, now
+        self.cpu_seconds[self.phase] = time.process_time() - self.cpu_start
+        self.phase, self.phase_start, self.cpu_start = phase, now, time.process_time()
 
 
 def whole_way(path: str, backed: bool, n_threads: int, n_epochs: int) -> dict[str, Any]:
@@ -93,6 +95,7 @@ def whole_way(path: str, backed: bool, n_threads: int, n_epochs: int) -> dict[st
     return {
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
         "seconds": sampler.seconds,
+        "cpu_seconds": sampler.cpu_seconds,
         "cells_a_second": split.train.n_obs * n_epochs / sampler.seconds["fit"],
         "validation_total": model.history["validation_total"].tolist(),
         "r2_mean": scores["r2_mean"],

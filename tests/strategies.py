@@ -68,9 +68,11 @@ def unsorted(x, kind):
 
 
 def doubled(x, kind):
-    """Every place stored twice, the second time with a zero: duplicates count once summed."""
+    """Every place stored twice, each time with a half of its value: duplicates count once summed."""
     one = with_zeros(x, kind)
-    both = [np.stack(pair, axis=1).ravel() for pair in ((one.data, 0 * one.data), (one.indices, one.indices))]
+    half = one.data // 2 if x.dtype.kind in "iu" else one.data / 2 if x.dtype.kind == "f" else one.data
+    rest = one.data - half if x.dtype.kind in "iu" else half if x.dtype.kind == "f" else one.data & ~half
+    both = [np.stack(pair, axis=1).ravel() for pair in ((half, rest), (one.indices, one.indices))]
     return kind((*both, 2 * one.indptr), shape=x.shape)
 
 

@@ -8,7 +8,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import sparse
 from strategies import DTYPES, FIXED, FORMS, KEYS, NAMES, STRANGE, anndatas, content, holds, stored, values
@@ -17,6 +17,7 @@ from vae_np import ScGen, simulate
 from vae_np.cli import main
 from vae_np.data import log_normalize, select_genes
 from vae_np.data.expression import expression_matrix, log_matrix, scale_of
+from vae_np.data.matrix import gene_mean, gene_variance
 from vae_np.elbo.gaussian_likelihood import gaussian
 from vae_np.errors import InputError
 from vae_np.model import Sizes, initialize
@@ -79,6 +80,31 @@ def test_the_result_depends_on_the_values_alone_not_on_how_they_are_stored(data)
         assert outcome(function, same) == outcome(function, plain), f"{name} of {form}"
 
 
+ONE = np.array([[0.0, 1.0, 1.0, 0.0], [1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]])
+FIXED_VALUES = {"ones": ONE, "counts": ONE * [[3, 1, 7, 2]], "logs": ONE * [[2.25, 0.125, 0.5, 1.0]]}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", FIXED_VALUES)
+def test_every_storage_form_gives_numpys_values_and_is_left_as_it_was(form, kind):
+    x = FIXED_VALUES[kind]
+    logs = np.log1p(10_000 * x / x.sum(axis=1, keepdims=True)).astype(np.float32)
+    varying = np.sort(np.argsort(-x.var(axis=0), kind="stable")[:2]).astype(str)
+    for dtype in [dtype for dtype in DTYPES if holds(dtype, form, x)]:
+        adata = cells(FORMS[form](x.astype(dtype)))
+        before = content(adata)
+        taken = expression_matrix(adata)
+        assert dense(taken).tolist() == x.tolist()
+        np.testing.assert_allclose(gene_mean(taken), x.mean(axis=0), rtol=1e-15)
+        np.testing.assert_allclose(gene_variance(taken), x.var(axis=0), rtol=1e-14, atol=1e-16)
+        if kind == "logs":
+            assert dense(log_matrix(adata)).tolist() == x.tolist()
+            assert select_genes(adata, 2) == varying.tolist()
+        else:
+            np.testing.assert_allclose(dense(log_normalize(adata).X), logs, rtol=2e-7)
+        assert content(adata) == before, f"{dtype} was changed"
+
+
 @given(data=st.data())
 @FIXED
 def test_a_layer_and_a_view_are_read_as_x_is(data):
@@ -136,6 +162,8 @@ def test_names_of_layers_and_numbers_of_genes_are_checked():
 
 
 @given(names=st.lists(NAMES, min_size=1, max_size=5), as_category=st.booleans())
+@example(names=["a", "a\0"], as_category=False)
+@example(names=["a\0", "b"], as_category=True)
 @FIXED
 def test_labels_are_the_words_of_the_column(names, as_category):
     obs = pd.DataFrame({"key": pd.Categorical(names) if as_category else np.array(names, object)})

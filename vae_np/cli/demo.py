@@ -36,8 +36,8 @@ def demo(**given: Any) -> None:  # noqa: ANN401 - click passes each option by it
 
     Writes scores.csv, predicted.h5ad and report.html.
     """
-    from vae_np.data.cells_file import write_cells
     from vae_np.data.simulate import simulate
+    from vae_np.data.writing_cells import write_cells
     from vae_np.evaluate.held_out import hold_out
     from vae_np.evaluate.report import Section, write_report, write_scores
     from vae_np.evaluate.runs import run

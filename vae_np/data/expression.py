@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from vae_np.data.cells_file import read_cells, write_cells
+from vae_np.data.cells_file import read_cells
 from vae_np.data.matrix import (
     InMemory,
     Matrix,
@@ -23,6 +23,7 @@ from vae_np.data.matrix import (
     stored_values,
 )
 from vae_np.data.stored import Stored, is_stored
+from vae_np.data.writing_cells import write_cells
 from vae_np.errors import InputError, whole_number
 
 if TYPE_CHECKING:

@@ -44,10 +44,10 @@ def labels(adata: AnnData, key: str) -> np.ndarray:
     column = adata.obs[key]
     if missing := int(column.isna().sum()):
         raise InputError(f"obs column {key!r} is empty in {missing} cells: label or remove them")
-    words = column.astype(str)
-    if cut := [name for name in words.unique() if name.endswith("\0")]:
-        raise InputError(f"obs column {key!r} holds {cut[0]!r}, which ends in a NUL character: rename it")
-    return words.to_numpy(dtype=np.str_)
+    cut = next((name for name in column if isinstance(name, str) and name.endswith("\0")), None)
+    if cut is not None:
+        raise InputError(f"obs column {key!r} holds {cut!r}, which ends in a NUL character: rename it")
+    return column.astype(str).to_numpy(dtype=np.str_)
 
 
 def further_labels(adata: AnnData, keys: Sequence[str], but: tuple[str, str]) -> dict[str, np.ndarray]:
