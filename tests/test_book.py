@@ -223,6 +223,9 @@ def test_a_book_is_replaced_unless_something_was_added_to_it_or_it_is_in_use(tmp
     assert building.require_place(link) == book.resolve()
     with pytest.raises(InputError, match="lies in a book"):
         building.require_place(book / "part")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match="loop/new cannot be resolved"):
+        building.require_place(tmp_path / "loop" / "new")
     monkeypatch.chdir(book)
     assert main(["book", "--out", "."]) == 2
     assert "in use" in capsys.readouterr().err

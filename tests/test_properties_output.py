@@ -112,7 +112,7 @@ FIGURES = {
     "intervals": lambda names: plots.intervals_plot(X, X - 1, X + 1, X, X, names),
 }
 WORST = {
-    "mathematics": ["$\\frac", "a_{", "$x_1$"],
+    "mathematics": ["$\\frac$", "a_{", "$x_1$"],
     "codes": ["a\nb", "\x00", "\udcff"],
     "letters": ["日本語", "👩\u200d🔬", "\u202eabc"],
     "long and hidden": ["x" * 300, "_a", ""],

@@ -64,7 +64,11 @@ def require_place(out: Path) -> Path:
     InputError
         If it is a file, or holds something else than a book, or cannot be made.
     """
-    if any(is_book(folder) for folder in out.resolve().parents):
+    try:
+        parents = out.resolve().parents
+    except (OSError, RuntimeError) as error:  # a link that points to itself
+        raise InputError(f"output folder {out} cannot be resolved: {error}") from error
+    if any(is_book(folder) for folder in parents):
         raise InputError(
             f"output folder {out} lies in a book, which is replaced as a whole: give another folder"
         )
