@@ -80,7 +80,8 @@ def unreadable(path: Path, error: Exception) -> InputError:
     """Say in one sentence why a file of cells cannot be read."""
     if isinstance(error, PermissionError):
         return InputError(f"{path} cannot be read: {error.strerror}")
-    return InputError(f"{path} is not a readable {path.suffix or '.h5ad'} file ({first_line(error)})")
+    kind = ".zarr folder" if path.suffix == ".zarr" else ".h5ad file"
+    return InputError(f"{path} is not a readable {kind} ({first_line(error)})")
 
 
 def kang2018(path: str | Path | None = None, sha256: str | None = None, progress: bool = True) -> AnnData:
