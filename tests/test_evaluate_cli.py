@@ -11,6 +11,7 @@ from test_cli import CONDITIONS, DISAGREE, KEYS, SHORT, vae_np
 
 from vae_np import simulate
 from vae_np.cli import main
+from vae_np.errors import InputError
 from vae_np.evaluate import BASELINES, hold_out, paired_differences, runs
 from vae_np.evaluate.experiment import Experiment
 from vae_np.evaluate.leave_one_out import leave_one_out
@@ -206,3 +207,24 @@ def test_names_with_line_breaks_stay_in_one_line(folder, tmp_path, capsys):
     assert main(["evaluate", *map(str, words)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "there are type 1 (30 and 30)" in line
+
+
+@pytest.mark.parametrize(("name", "flags"), [("log.h5ad", []), ("counts.h5ad", ["--normalize"])])
+def test_cells_that_stay_in_their_file_get_the_same_scores(folder, tmp_path, name, flags):
+    words = ["evaluate", str(folder / name), *WORDS, *flags, "--predict", "type 2"]
+    for out, more in (("memory", []), ("backed", ["--backed"])):
+        assert main([*words, *more, "--out", str(tmp_path / out)]) == 0
+    ours, theirs = (read_scores(tmp_path / out / "scores.csv") for out in ("backed", "memory"))
+    assert [row[:4] for row in ours] == [row[:4] for row in theirs]
+    values = [[row[4] for row in rows] for rows in (ours, theirs)]
+    np.testing.assert_allclose(*values, rtol=1e-9)  # sums over chunks, or over all cells at once
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backed", "memory"]
+
+
+def test_cells_in_a_file_are_not_sent_around(folder, tmp_path, capsys):
+    words = ["evaluate", str(folder / "log.h5ad"), *WORDS, "--backed", "--out", str(tmp_path / "out")]
+    assert main([*words, "--jobs", "2"]) == 2
+    assert "--backed goes with one training at a time" in capsys.readouterr().err
+    backed = anndata.read_h5ad(folder / "log.h5ad", backed="r")
+    with pytest.raises(InputError, match="cannot be sent to other processes"):
+        list(leave_one_out(backed, Experiment(*NAMES), ["type 2"], n_jobs=2))

@@ -34,7 +34,7 @@ FILES = ("scores.csv", "summary.json", "report.html")
     show_default=True,
     help="Hold out the types with this many cells in both conditions.",
 )
-@options("layer", "normalize", "genes", "max_epochs", "batch_size", "kl_weight")
+@options("layer", "normalize", "backed", "genes", "max_epochs", "batch_size", "kl_weight")
 @options("seed", "seeds", "threads", "mode", "delta_method")
 @click.option("--conditional-vae", is_flag=True, help="Train and score a conditional VAE too.")
 @click.option(
@@ -68,9 +68,12 @@ def evaluate(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes e
     require(given, "condition_key", "control", "stimulated", "cell_type_key", reason="to hold cells out")
     if given["scheduler"] is not None and given["jobs"] is not None:
         raise click.UsageError("--jobs and --scheduler exclude each other: the cluster has its own workers")
+    side_by_side = given["scheduler"] is not None or given["jobs"] not in (None, 1)
+    if given["backed"] and side_by_side:
+        raise click.UsageError("--backed goes with one training at a time: leave out --jobs and --scheduler")
     scores, summary_file, page = require_folder(given["out"], FILES, file)
     kept = kept_in(given["out"], given)
-    if given["scheduler"] is not None or given["jobs"] not in (None, 1):
+    if side_by_side:
         given["threads"] = given["threads"] or 1
     cells = read_cells(file, given)
     experiment = with_grid(plan(given), read_grid(given["grid"]))

@@ -18,6 +18,8 @@ from warnings import catch_warnings, simplefilter, warn
 from anndata import AnnData
 from threadpoolctl import threadpool_limits
 
+from vae_np.data.expression import log_matrix
+from vae_np.data.stored import Stored
 from vae_np.errors import InputError
 from vae_np.evaluate.baselines import BASELINES
 from vae_np.evaluate.engines import by_cluster, by_processes, is_serial
@@ -217,8 +219,10 @@ def perform_all(
 
 
 def _to_be_sent(study: Study) -> AnnData:
-    """The cells with no other matrix than the one that is used."""
+    """The cells with no other matrix than the one that is used; `InputError` if that is in a file."""
     cells, layer = study.cells, study.experiment.layer
+    if isinstance(log_matrix(cells, layer), Stored):
+        raise InputError("cells that stay in their file cannot be sent to other processes: train one by one")
     values = {"X": cells.X} if layer is None else {"layers": {layer: cells.layers[layer]}}
     return AnnData(obs=cells.obs, var=cells.var, **values)
 
