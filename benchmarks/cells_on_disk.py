@@ -19,7 +19,7 @@ from vae_np.data.matrix import chunks, in_chunks
 from vae_np.data.measure import N_LATENT, draw_genes, measure
 from vae_np.data.stored import Stored
 
-N_TYPES, SHIFT, LIBRARY, DROPOUT = 6, 2.0, 700.0, 0.3  # some 7 % of 2,000 genes are seen in a cell
+N_TYPES, SHIFT, LIBRARY, DROPOUT = 6, 2.0, 700.0, 0.3  # 6 % of 2,000 genes are seen in a cell
 KEYS = ("cell_type", "condition")
 
 

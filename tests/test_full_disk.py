@@ -17,10 +17,11 @@ from test_checkpoint import assert_equal, stop_in_step, train  # noqa: F401 - on
 
 from vae_np import simulate
 from vae_np.cli import main
-from vae_np.cli.output import write_cells, write_text
+from vae_np.cli.output import write_text
 from vae_np.data import writing
 from vae_np.data.archive import Kind, write_archive
 from vae_np.data.writing import whole_file
+from vae_np.data.writing_cells import write_cells
 from vae_np.errors import InputError
 from vae_np.evaluate.held_out import Row
 from vae_np.evaluate.report import Section, write_report, write_scores

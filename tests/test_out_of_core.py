@@ -203,9 +203,10 @@ def test_a_diverging_training_leaves_no_thread(on_disk, monkeypatch, name):
     monkeypatch.setattr(stored, "RANGE", 4)  # several chunks to validate on
     monkeypatch.setattr(matrix.chunks, "__defaults__", (4,))
     monkeypatch.setattr(matrix.in_chunks, "__defaults__", (None, 4))
-    with pytest.raises(NonFiniteLossError, match="x_hat is not finite"):
+    with pytest.raises(NonFiniteLossError, match="x_hat is not finite") as caught:
         train(on_disk, **BLOCKS)
-    assert not readers()  # though the error, and what it went through, are still at hand
+    assert not readers()
+    assert caught.value.__context__.__traceback__  # whoever holds the error holds what it went through
 
 
 # ----------------------------------------------------------------------------- checkpoints
@@ -293,6 +294,25 @@ def test_values_stored_by_columns_are_read_whole_in_anndatas_backed_mode(cells, 
     models = [ScGen(**SMALL).fit(c, **KEYS, max_epochs=1, progress=False) for c in (backed, cells)]
     predicted = [model.predict(celltype_to_predict="type 1", min_cells=5)[0].X for model in models]
     np.testing.assert_array_equal(*predicted)
+
+
+@pytest.mark.parametrize("mode", ["change", "decode", "sample"])
+def test_a_prediction_does_not_depend_on_how_it_is_cut(cells, monkeypatch, mode):
+    model = ScGen(**SMALL, dtype="float64").fit(cells, **KEYS, max_epochs=1, progress=False)
+    ask = {"celltype_to_predict": "type 2", "min_cells": 5, "mode": mode}
+    whole, interval = (
+        model.predict(**ask)[0],
+        model.predict_interval(celltype_to_predict="type 2", min_cells=5),
+    )
+    monkeypatch.setattr(matrix.chunks, "__defaults__", (7,))
+    monkeypatch.setattr(matrix.in_chunks, "__defaults__", (None, 7))
+    _, _, parts = model.predict_in_chunks(**ask)
+    parts = list(parts)
+    assert len(parts) == -(-whole.n_obs // 7) > 5
+    np.testing.assert_allclose(np.concatenate(parts), whole.X, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(model.predict(**ask)[0].X, whole.X, rtol=1e-9, atol=1e-12)
+    again = model.predict_interval(celltype_to_predict="type 2", min_cells=5)
+    np.testing.assert_allclose(again, interval, rtol=1e-9, atol=1e-12)
 
 
 def test_genes_are_matched_by_name_in_the_file(cells, backed):
