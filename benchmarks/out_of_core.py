@@ -221,7 +221,7 @@ def main(
             own_process("cells_on_disk", "write_simulated", 1, path=path, is_sorted=True, **sizes)
             how = {"n_epochs": sorted_epochs, "n_hidden": n_hidden, "n_threads": n_threads, "path": path}
             for seed in range(seeds):
-                for label, (block, buffer) in {"full shuffle": (512, sorted_cells), **BLOCKS}.items():
+                for label, (block, buffer) in {"full shuffle": (4, sorted_cells), **BLOCKS}.items():
                     blocks = {"block_size": block, "buffer_size": buffer, "seed": seed}
                     found.setdefault(label, []).append(
                         own_process("out_of_core", "losses", n_threads, **how, **blocks)
