@@ -2,7 +2,7 @@
 
 Simulated cells; the same model, split and learning rate for all batch sizes, several seeds. The validation
 loss is looked at after each epoch; between two epochs the curve is taken as straight. Steps S and cells
-E = S B are fitted by S = S_min (1 + B_crit / B), relative errors squared (McCandlish et al. 2018,
+E = S B are fitted by S = S_min + E_min / B; B_crit = E_min / S_min (McCandlish et al. 2018,
 arXiv:1812.06162).
 
     python benchmarks/batch_size.py
@@ -51,12 +51,12 @@ def epochs_until(curve: list[float], target: float) -> float | None:
     return None
 
 
-def fit_critical(batch_sizes: list[int], steps: list[float]) -> tuple[float, float]:
-    """S_min and B_crit of S = S_min + S_min B_crit / B, by least squares of the relative errors."""
+def fit_steps(batch_sizes: list[int], steps: list[float]) -> tuple[float, float]:
+    """S_min and E_min of S = S_min + E_min / B, by least squares of the relative errors."""
     weights = 1 / np.array(steps)
     columns = np.column_stack([np.ones(len(steps)), 1 / np.array(batch_sizes)]) * weights[:, None]
-    least, slope = nnls(columns, np.ones(len(steps)))[0]
-    return float(least), float(slope / least) if least else float("inf")
+    fewest_steps, fewest_cells = nnls(columns, np.ones(len(steps)))[0]
+    return float(fewest_steps), float(fewest_cells)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -68,13 +68,13 @@ def table(rows: list[dict[str, Any]]) -> str:
     return markdown_table(["batch size", "epochs", "steps", "cells seen"], lines)
 
 
-def draw(rows: list[dict[str, Any]], least: float, critical: float) -> Figure:
+def draw(rows: list[dict[str, Any]], fewest_steps: float, fewest_cells: float) -> Figure:
     """Steps against batch size, with the fitted curve."""
     figure = Figure(figsize=(4.5, 3.4), layout="constrained")
     axes = figure.add_subplot()
     sizes = np.array([row["batch_size"] for row in rows])
     fine = np.geomspace(sizes.min(), sizes.max(), 50)
-    axes.plot(fine, least * (1 + critical / fine), color=COLORS[1], label="fitted")
+    axes.plot(fine, fewest_steps + fewest_cells / fine, color=COLORS[1], label="fitted")
     axes.plot(sizes, [row["steps"] for row in rows], "o", color=COLORS[3], label="measured")
     axes.set(xscale="log", yscale="log", xlabel="batch size [cells]", ylabel="steps to the same loss")
     axes.legend(frameon=False)
@@ -82,7 +82,7 @@ def draw(rows: list[dict[str, Any]], least: float, critical: float) -> Figure:
 
 
 @click.command()
-@click.option("--cells", "n_cells", default=200, help="Simulated cells of each type and condition.")
+@click.option("--cells", "n_cells", default=6000, help="Simulated cells.")
 @click.option("--genes", "n_genes", default=1000, help="Genes.")
 @click.option("--epochs", "n_epochs", default=60, help="Epochs of each training.")
 @click.option("--seeds", "n_seeds", default=2, help="Seeds.")
@@ -105,10 +105,20 @@ def main(n_cells: int, n_genes: int, n_epochs: int, n_seeds: int, sizes: tuple[i
         epochs = statistics.mean(epochs_until(curve, target) or n_epochs for curve in each)
         steps = epochs * (n_trained // size)
         rows.append({"batch_size": size, "epochs": epochs, "steps": steps, "cells": epochs * n_trained})
-    least, critical = fit_critical([row["batch_size"] for row in rows], [row["steps"] for row in rows])
-    click.echo(f"{table(rows)}\n\nloss {target:.4g}; S_min {least:,.0f}, B_crit {critical:,.0f} cells")
-    result = {**shape, "target": target, "rows": rows, "S_min": least, "B_crit": critical, "curves": curves}
-    write(out, "batch_size", result, draw(rows, least, critical))
+    fewest = fit_steps([row["batch_size"] for row in rows], [row["steps"] for row in rows])
+    critical = f"{fewest[1] / fewest[0]:,.0f}" if fewest[0] else "more than all of these"
+    click.echo(
+        f"{table(rows)}\n\nloss {target:.4g}; S_min {fewest[0]:,.0f}, E_min {fewest[1]:,.0f}, B_crit {critical}"
+    )
+    result = {
+        **shape,
+        "target": target,
+        "rows": rows,
+        "S_min": fewest[0],
+        "E_min": fewest[1],
+        "curves": curves,
+    }
+    write(out, "batch_size", result, draw(rows, *fewest))
 
 
 def n_trained(n_cells: int, n_genes: int) -> int:
