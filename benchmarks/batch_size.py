@@ -107,9 +107,8 @@ def main(n_cells: int, n_genes: int, n_epochs: int, n_seeds: int, sizes: tuple[i
         rows.append({"batch_size": size, "epochs": epochs, "steps": steps, "cells": epochs * n_trained})
     fewest = fit_steps([row["batch_size"] for row in rows], [row["steps"] for row in rows])
     critical = f"{fewest[1] / fewest[0]:,.0f}" if fewest[0] else "more than all of these"
-    click.echo(
-        f"{table(rows)}\n\nloss {target:.4g}; S_min {fewest[0]:,.0f}, E_min {fewest[1]:,.0f}, B_crit {critical}"
-    )
+    found = f"S_min {fewest[0]:,.0f}, E_min {fewest[1]:,.0f}, B_crit {critical}"
+    click.echo(f"{table(rows)}\n\nloss {target:.4g}; {found}")
     result = {
         **shape,
         "target": target,
