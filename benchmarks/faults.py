@@ -19,7 +19,7 @@ import fault_kills
 import numpy as np
 from output import FOLDER, markdown_table, own_process
 
-from vae_np.cli import in_one_line
+from vae_np.errors import in_one_line
 
 FAULTS = [*fault_kills.FAULTS, *fault_disks.FAULTS]
 

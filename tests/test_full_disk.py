@@ -343,7 +343,7 @@ def test_a_full_disk_at_the_end_says_that_the_training_is_kept(tmp_path, capsys,
 COMPILE = """
 import numpy as np
 from vae_np.kernels.linear import linear
-print(linear(np.ones((2, 3)), np.ones((3, 4)), np.ones(4)).sum())
+print(linear(np.ones((2, 3)), np.ones((4, 3)).T, np.ones(4)).sum())
 """
 
 

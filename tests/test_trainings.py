@@ -313,7 +313,8 @@ def cluster(folder, n_workers, environment=None):
         processes += [subprocess.Popen([*module, *words], **common) for _ in range(n_workers)]
         address = json.loads(place.read_text())["address"]
         with Client(address, set_as_default=False, timeout=60) as client:
-            client.wait_for_workers(n_workers, timeout=120)
+            if n_workers:
+                client.wait_for_workers(n_workers, timeout=120)
         yield address, processes
     finally:
         for process in processes:
