@@ -245,7 +245,8 @@ def value_for(chance, parameter):
 
 def a_call(chance):
     """A call that is nearly right: what the command needs, some of what it knows, in any order."""
-    name = chance.choice(list(program.commands))
+    names = [name for name in program.commands if name != "demo"]
+    name = chance.choice([*4 * names, "demo"])  # which does much for few options
     parts = []
     for parameter in program.commands[name].params:
         if isinstance(parameter, click.Argument):
@@ -362,6 +363,7 @@ def complaints(words, status, out, err):
 def test_20_000_lists_of_arguments_give_a_result_or_a_sentence(folder, short_work):
     chance, statuses, wrong = random.Random(8), Counter(), []
     before = contents(folder)
+    originals = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     for _ in range(N_LISTS):
         words = spoiled(chance, a_call(chance))
         try:
@@ -373,13 +375,17 @@ def test_20_000_lists_of_arguments_give_a_result_or_a_sentence(folder, short_wor
         found = list(complaints(words, status, out, err))
         after = contents(folder)
         new = after.keys() - before
-        if any(after.get(name) != stamp for name, stamp in before.items()):
-            found.append("an input was changed")
+        for name in [name for name, stamp in before.items() if after.get(name) != stamp]:
+            if status != 0 or not any(word in (name, f"--out={name}") for word in words):
+                found.append(f"{name} was changed")
+            (folder / name).write_bytes(originals[name])  # replaced by what was to be written there
         if status == 2 and new:
             found.append(f"files were left: {sorted(new)}")
         for name in sorted(new, reverse=True):
             path = folder / name
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if after != before:
+            before = contents(folder)
         if found:
             wrong.append((words, status, out[-200:], err[-300:], found))
     shown = "\n".join(repr(one)[:1500] for one in wrong[:40])
