@@ -25,12 +25,6 @@ from vae_np.elbo.reparameterize import reparameterize
 PRIOR_SHARE = 0.1
 
 
-def _largest(log_w: np.ndarray) -> np.ndarray:
-    """Largest log weight of each cell, (n,); 0 if none has any weight, since -inf - (-inf) is no number."""
-    largest = log_w.real.max(axis=0)
-    return np.where(largest == -np.inf, 0, largest)
-
-
 def iwae(log_w: np.ndarray) -> np.ndarray:
     """Logarithm of the mean weight, log(1/L sum_l exp(log_w_l)) [iwae].
 
@@ -51,8 +45,9 @@ def iwae(log_w: np.ndarray) -> np.ndarray:
     """
     if log_w.ndim != 2:
         raise ValueError(f"the log weights have shape {log_w.shape}: give (L, n)")
-    largest = _largest(log_w)
-    with np.errstate(divide="ignore"):  # the logarithm of no weight at all
+    largest = log_w.real.max(axis=0)
+    largest = np.where(largest == -np.inf, 0, largest)  # no draw has any weight, and -inf - (-inf) is NaN
+    with np.errstate(divide="ignore"):
         return largest + np.log(np.exp(log_w - largest).mean(axis=0))
 
 
@@ -71,7 +66,8 @@ def iwae_backward(d_iwae: np.ndarray, log_w: np.ndarray) -> np.ndarray:
     np.ndarray
         d_log_w, shape (L, n); 0 where no draw has any weight.
     """
-    w = np.exp(log_w - _largest(log_w))
+    largest = log_w.real.max(axis=0)
+    w = np.exp(log_w - np.where(largest == -np.inf, 0, largest))
     total = w.sum(axis=0)
     return d_iwae * w / np.where(total > 0, total, 1)
 
