@@ -6,15 +6,17 @@ does not break the values (`holds`) must give the result of plain float64.
 
 import tempfile
 import warnings
+from pathlib import Path
 
 import anndata
 import numpy as np
 import pandas as pd
-from hypothesis import settings
+from hypothesis import configuration, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-# The same inputs in every run, and no folder left behind.
+# The same inputs in every run, and no folder left behind: its table of characters is kept elsewhere.
+configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")
 FIXED = settings(derandomize=True, deadline=None, database=None)
 
 DTYPES = [
