@@ -14,6 +14,7 @@ from test_imports import FILES, imports_of
 PROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 EXTRA_OF = {"book": "docs", "bench": "bench"}  # packages of ours that need more than the core
 BEHIND_A_CHECK = {  # imported where installed, by functions that say what to install
+    "distributed",
     "pertpy",
     "pytorch_lightning",
     "scanpy",

@@ -101,6 +101,7 @@ def test_the_header_says_how_the_values_were_prepared_and_the_model_was_trained(
     assert header["preprocessing"] == {"values": "log-normalized", "layer": "log"}
     assert header["genes"] == cells.var_names.tolist()
     of_the_model = {"kl_weight": 2.5e-5, "dropout_rate": 0.2, "n_draws": 1}
+    of_the_model |= {"block_size": 512, "buffer_size": 16_384}  # not given: those of `fit`
     assert header["training"] == {**TRAINING, **of_the_model, "n_validation": 12}
     assert asdict(ScGen.load(saved).fitted.training) == TRAINING | of_the_model
 

@@ -149,7 +149,8 @@ def gene_variance(x: Matrix) -> np.ndarray:
     the values, not on how they are stored.
     """
     mean, total = gene_mean(x), np.zeros(x.shape[1])
-    for rows in map(smaller_form, in_chunks(x)):
+    for part in map(smaller_form, in_chunks(x)):
+        rows = part.astype(float, copy=False)
         if isinstance(rows, np.ndarray):
             total += np.square(rows - mean).sum(axis=0)
         else:

@@ -25,6 +25,8 @@ DENSE = ("h5py", "zarr")
 
 def is_stored(x: Any) -> bool:  # noqa: ANN401 - whatever comes in is looked at
     """Say whether this is a matrix in a file that can be read by rows."""
+    if sparse.issparse(x):  # also what anndata's views hold
+        return False
     package = type(x).__module__.partition(".")[0]
     return package in DENSE or (package == "anndata" and getattr(x, "format", None) == "csr")
 

@@ -20,7 +20,6 @@ from vae_np.data.writing import whole_file
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from typing_extensions import Buffer
 
 
 class ForgivingFile(io.FileIO):
@@ -28,7 +27,7 @@ class ForgivingFile(io.FileIO):
 
     error: OSError | None = None
 
-    def write(self, data: Buffer) -> int:
+    def write(self, data: Any) -> int:  # noqa: ANN401 - bytes, or what holds them
         """Write all of it, unless something has failed before."""
         left = memoryview(data).cast("B")
         size = len(left)

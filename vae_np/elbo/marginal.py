@@ -36,7 +36,7 @@ def iwae(log_w: np.ndarray) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        Shape (n,), nats; its expectation is a lower bound of log p(x). Where no draw has any weight, -inf.
+        Shape (n,), nats; its expectation is a lower bound of log p(x).
 
     Raises
     ------
@@ -46,9 +46,7 @@ def iwae(log_w: np.ndarray) -> np.ndarray:
     if log_w.ndim != 2:
         raise ValueError(f"the log weights have shape {log_w.shape}: give (L, n)")
     largest = log_w.real.max(axis=0)
-    largest = np.where(largest == -np.inf, 0, largest)  # no draw has any weight, and -inf - (-inf) is NaN
-    with np.errstate(divide="ignore"):
-        return largest + np.log(np.exp(log_w - largest).mean(axis=0))
+    return largest + np.log(np.exp(log_w - largest).mean(axis=0))
 
 
 def iwae_backward(d_iwae: np.ndarray, log_w: np.ndarray) -> np.ndarray:
@@ -64,12 +62,10 @@ def iwae_backward(d_iwae: np.ndarray, log_w: np.ndarray) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        d_log_w, shape (L, n); 0 where no draw has any weight.
+        d_log_w, shape (L, n).
     """
-    largest = log_w.real.max(axis=0)
-    w = np.exp(log_w - np.where(largest == -np.inf, 0, largest))
-    total = w.sum(axis=0)
-    return d_iwae * w / np.where(total > 0, total, 1)
+    w = np.exp(log_w - log_w.max(axis=0))
+    return d_iwae * w / w.sum(axis=0)
 
 
 def log_defensive_mixture(

@@ -172,10 +172,12 @@ def marginal_log_likelihood(
 
     def estimate(cells: Cells) -> Evidence:
         log_w = np.concatenate([_log_weights(cells, eps, rng) for eps in _noise(cells, n_samples, rng)])
+        impossible = (log_w == -np.inf).all(axis=0)  # no draw has any weight
+        log_w[:, impossible] = 0
         value = iwae(log_w)
-        possible = np.where(np.isfinite(value), value, 0)  # -inf where no draw has any weight
-        weight = np.exp(log_w - possible)  # its mean is 1
-        dominated = (weight.max(axis=0) > n_samples / 2) | ~np.isfinite(value)
+        weight = np.exp(log_w - value)  # its mean is 1
+        dominated = (weight.max(axis=0) > n_samples / 2) | impossible
+        value = np.where(impossible, -np.inf, value)
         return Evidence(value, np.where(dominated, np.inf, _standard_error(weight)))
 
     return _by_chunk(params, stats, x, likelihood, n_samples, estimate)
