@@ -155,6 +155,7 @@ def test_a_training_that_is_being_kept_is_not_resumed_meanwhile(other):
     assert [p.name for p in path.parent.iterdir()] == ["f"]
 
 
+@pytest.mark.slow
 def test_the_same_command_twice_is_one_sentence_and_the_first_goes_on(file, tmp_path, capsys):  # noqa: F811
     out, whole = tmp_path / "m", tmp_path / "whole"
     run = [sys.executable, "-m", "vae_np", *words(file, out, "--checkpoint-every", "1", epochs=60)]

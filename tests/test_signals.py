@@ -212,6 +212,7 @@ def assert_kept(folder):
     assert read_checkpoint(folder / "m.checkpoint").n_epochs >= 1
 
 
+@pytest.mark.slow
 def test_a_storm_of_signals_is_answered_once(file, tmp_path):
     child = started(words(file, tmp_path / "m", "--checkpoint-every", "1", epochs=100_000))
     wait_for(tmp_path / "m.checkpoint")
@@ -229,6 +230,7 @@ def test_a_storm_of_signals_is_answered_once(file, tmp_path):
     assert_kept(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_closes_leaves_the_training_kept(file, tmp_path):
     import pty
 

@@ -84,6 +84,7 @@ def has_finished(out, n):
 # --------------------------------------------------------------------------------------- resume
 
 
+@pytest.mark.slow
 def test_finished_trainings_are_not_repeated(file, whole, tmp_path, capsys, monkeypatch):
     out, kept = tmp_path / "out", tmp_path / "out" / "finished"
     train, calls = runs.train, []
@@ -123,6 +124,7 @@ def test_finished_trainings_are_not_repeated(file, whole, tmp_path, capsys, monk
     assert_same_files(out, whole)
 
 
+@pytest.mark.slow
 def test_a_report_that_was_not_written_needs_no_training(file, whole, tmp_path, capsys, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr("vae_np.evaluate.report.write_report", lambda *a: 1 / 0)
@@ -134,6 +136,7 @@ def test_a_report_that_was_not_written_needs_no_training(file, whole, tmp_path, 
     assert_same_files(tmp_path, whole)
 
 
+@pytest.mark.slow
 def test_more_seeds_go_on_from_fewer(file, whole, tmp_path, monkeypatch):
     """What a training gives does not depend on how many there are."""
     train, seeds = runs.train, []
@@ -160,6 +163,7 @@ def test_without_anything_finished_resume_starts_anew(file, tmp_path, capsys):
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_grid_on_the_command_line(file, tmp_path, capsys):
     words = ["--grid", "kl_weight=2.5e-5,1", "--grid", "n-latent=3", "--seeds", "1"]
     assert main(command(file, tmp_path, *words)) == 0
