@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import FIXED, NAMES, STRANGE, unique_names
 
@@ -142,7 +142,7 @@ def test_any_names_are_drawn(kind):
         draw(kind, STRANGE[i : i + 3])
 
     @given(unique_names(3))
-    @FIXED
+    @settings(FIXED, max_examples=10)  # a figure takes a second, and there are many kinds
     def any_names(names):
         draw(kind, names)
 
