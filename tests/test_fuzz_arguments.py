@@ -171,7 +171,8 @@ def short_work(folder, monkeypatch):
     """The workers behind the parser, each made small; what checks arguments stays as it is."""
     from vae_np.bench import run as bench
     from vae_np.book import build
-    from vae_np.evaluate import leave_one_out, sections, tables
+    from vae_np.cli import workplace
+    from vae_np.evaluate import runs, sections, tables, tasks
     from vae_np.evaluate.report import Section
     from vae_np.scgen import autoencoder
     from vae_np.train.settings import TrainSettings
@@ -181,12 +182,24 @@ def short_work(folder, monkeypatch):
     monkeypatch.setattr(
         autoencoder.CellVae.__init__, "__defaults__", (4, 2, 1, 0.2, 2.5e-5, 1.0, 0, None, "float32")
     )
-    fit, verify_all, one_run = autoencoder.fit, run.verify_all, leave_one_out.run
-    known, runs = {}, {}
+    fit, verify_all, one_run = autoencoder.fit, run.verify_all, runs.run
+    known, known_runs = {}, {}
 
     def one_epoch(*arguments, **settings):
         TrainSettings(
-            1, 0, 1, 0, *(settings[name] for name in ("max_epochs", "batch_size")), True, 1, 0, 1, 1, 0
+            1,
+            0,
+            1,
+            0,
+            *(settings[name] for name in ("max_epochs", "batch_size")),
+            True,
+            1,
+            0,
+            1,
+            1,
+            0,
+            512,
+            16_384,
         )
         return fit(*arguments, **settings | {"max_epochs": 1})
 
@@ -198,15 +211,24 @@ def short_work(folder, monkeypatch):
 
     def known_run(split, experiment, context, *more, **baselines):
         key = context, split.train.n_vars
-        runs[key] = runs.get(key) or one_run(split, experiment, context, *more, **baselines)
-        return runs[key]._replace(seed=more[0], rows=[row._replace(seed=more[0]) for row in runs[key].rows])
+        found = known_runs[key] = known_runs.get(key) or one_run(
+            split, experiment, context, *more, **baselines
+        )
+        return found._replace(seed=more[0], rows=[row._replace(seed=more[0]) for row in found.rows])
 
-    def answered(command, seconds):
-        with contextlib.redirect_stderr(None), contextlib.suppress(SystemExit):
-            monkeypatch.setattr(sandbox.os, "_exit", sys.exit)
-            monkeypatch.setattr(sandbox, "_limit_memory", lambda size: None)
-            sandbox.main(command[4:])
-        return 0
+    class Here:
+        """A learner's function without the process around it."""
+
+        ended = ""
+
+        def __init__(self, *where):
+            pass
+
+        def wait_until_loaded(self):
+            pass
+
+        def __call__(self, *arguments):
+            return arguments[0]
 
     few = simulate(48, 6, 2, seed=1)
     read_h5ad, read = anndata.read_h5ad, {}
@@ -220,7 +242,10 @@ def short_work(folder, monkeypatch):
     monkeypatch.setattr(sys.modules["vae_np.data.simulate"], "simulate", lambda seed: few)
     monkeypatch.setattr(autoencoder, "fit", one_epoch)
     monkeypatch.setattr(run, "verify_all", verified)
-    monkeypatch.setattr(leave_one_out, "run", known_run)
+    for module in (runs, tasks):
+        monkeypatch.setattr(module, "run", known_run)
+    monkeypatch.setattr(tasks, "is_serial", lambda n_jobs: True)
+    monkeypatch.setattr(workplace, "SECONDS_TO_CONNECT", 0.01)
     monkeypatch.setattr(sections, "context_section", lambda run, experiment: Section(run.context))
     monkeypatch.setattr(sections, "overview", lambda *study: Section("All contexts"))
     monkeypatch.setattr(tables, "averages", lambda rows: {"scgen": {"mse": 1.0}})  # 200 items of HDF5
@@ -229,7 +254,8 @@ def short_work(folder, monkeypatch):
     monkeypatch.setattr(bench, "description", lambda machine: ["a machine"])
     monkeypatch.setattr(build, "build", lambda out, execute, say: build.require_place(out) is not None)
     monkeypatch.setattr(http.server.ThreadingHTTPServer, "serve_forever", lambda self: self.server_close())
-    monkeypatch.setattr(sandbox, "_run_and_end", answered)
+    monkeypatch.setattr(sandbox, "_warden", lambda order, folder: contextlib.nullcontext())
+    monkeypatch.setattr(sandbox, "RemoteFunction", Here)
 
 
 def value_for(chance, parameter):
