@@ -39,7 +39,7 @@ REMARKS = (
         "the scores of what was finished",
         "the symbolic ",
     ),
-    *("in ", "timing "),
+    *("in ", "timing ", "1 of ", "2 of "),
 )
 
 # What an option may plausibly be given, by the name of its parameter.
