@@ -125,8 +125,7 @@ def book(tmp_path_factory):
     return Book(folder, result.stderr)
 
 
-TEETH: dict[str, list[int]] = {}
-BY_FUNCTION: dict[str, tuple[int, int]] = {}
+RECORDS: dict[str, dict] = {"reports": {}, "teeth": {}}
 
 
 @pytest.fixture
@@ -134,46 +133,63 @@ def record_teeth():
     """Remember how many mutants of a function were killed, for the table at the end."""
 
     def record(function, labels, killed, total):
-        BY_FUNCTION[function] = killed, total
-        for label in labels:
-            old = TEETH.get(label, [0, 0])
-            TEETH[label] = [old[0] + killed, old[1] + total]
+        RECORDS["teeth"][function] = {"labels": list(labels), "killed": killed, "total": total}
 
     return record
-
-
-REPORTS: dict[str, tuple] = {}
 
 
 @pytest.fixture
 def record_report():
-    """Remember an equation and its report for the table at the end."""
+    """Remember what an equation's report says, for the table at the end."""
 
     def record(equation, report):
-        REPORTS[equation.label] = equation, report
+        RECORDS["reports"][equation.label] = {
+            "judges": len(report.verdicts),
+            "error": float(report.error),
+            "bound": float(report.bound),
+            "function": equation.function.split(":")[1] if equation.function else "-",
+            "of_the_source": bool(report.ok and equation.lines),
+        }
 
     return record
 
 
+def pytest_sessionfinish(session):
+    """Send what a process of several has recorded to the one that prints the table."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["records"] = RECORDS
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Receive what a process has recorded."""
+    for name, records in getattr(node, "workeroutput", {}).get("records", {}).items():
+        RECORDS[name] |= records
+
+
 def pytest_terminal_summary(terminalreporter):
     """Print what decides each equation: judges, the error closest to its bound, function, mutants killed."""
-    if not REPORTS:
+    reports, teeth = RECORDS["reports"], RECORDS["teeth"].values()
+    if not reports:
         return
     line = "{:<26}{:>7}{:>10}{:>10}  {:<36}{:>9}".format
     terminalreporter.section("equations")
     terminalreporter.write_line(line("label", "judges", "error", "bound", "function", "mutants"))
-    for label, (equation, report) in REPORTS.items():
-        function = equation.function.split(":")[1] if equation.function else "-"
-        killed = "{}/{}".format(*TEETH[label]) if label in TEETH else "-"
-        error, bound = f"{report.error:.1e}", f"{report.bound:.1e}"
-        terminalreporter.write_line(line(label, len(report.verdicts), error, bound, function, killed))
-    right = [equation for equation, report in REPORTS.values() if report.ok and equation.lines]
-    prose = sum(equation.label in PROSE for equation in right)
-    killed, total = (
-        (sum(counts) for counts in zip(*BY_FUNCTION.values(), strict=True)) if BY_FUNCTION else (0, 0)
-    )
-    n_judges = sum(len(report.verdicts) for _, report in REPORTS.values())
+    for label, report in reports.items():
+        of_label = [tooth for tooth in teeth if label in tooth["labels"]]
+        mutants = "{}/{}".format(*killed_of(of_label)) if of_label else "-"
+        numbers = report["judges"], f"{report['error']:.1e}", f"{report['bound']:.1e}"
+        terminalreporter.write_line(line(label, *numbers, report["function"], mutants))
+    right = [label for label, report in reports.items() if report["of_the_source"]]
+    prose = sum(label in PROSE for label in right)
+    killed, total = killed_of(teeth)
+    n_judges = sum(report["judges"] for report in reports.values())
     terminalreporter.write_line(
-        f"{len(REPORTS)} equations, {n_judges} judges; of the source {len(right) - prose} of 25 displayed "
+        f"{len(reports)} equations, {n_judges} judges; of the source {len(right) - prose} of 25 displayed "
         f"equations and {prose} of 10 claims in prose are right; {killed} of {total} mutants killed"
     )
+
+
+def killed_of(teeth):
+    """How many mutants were killed, of how many."""
+    return sum(tooth["killed"] for tooth in teeth), sum(tooth["total"] for tooth in teeth)

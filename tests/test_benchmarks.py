@@ -48,6 +48,7 @@ def run(script, monkeypatch, tmp_path):
     return run_one
 
 
+@pytest.mark.slow
 def test_train_step(run):
     text, results = run("train_step", "--genes 30 --batch-size 4 --threads 1 --rounds 2 --steps 1")
     (row,) = results["rows"]
@@ -77,6 +78,7 @@ def test_the_published_tools_take_turns_with_ours(script, monkeypatch):
     assert "| pertpy | 30 | 4 | 1 | 10.0 | 10.0..10.0 | 20.0 | 2.00 |" in train_step.table(rows)
 
 
+@pytest.mark.slow
 def test_scaling(run):
     options = "--cells 20 --genes 50 --batch-size 8 --base 20 30 4 --threads 1 --rounds 1 --steps 1"
     text, results = run("scaling", options)
@@ -89,6 +91,7 @@ def test_scaling(run):
     assert len(text.splitlines()) == 2 + len(changed)
 
 
+@pytest.mark.slow
 def test_roofline(run):
     text, results = run("roofline", "--genes 200 --threads 1 --steps 2 --megabytes 1 --square 32")
     (report,) = results["reports"]
@@ -99,6 +102,7 @@ def test_roofline(run):
     assert "| output layer |" in text
 
 
+@pytest.mark.slow
 def test_memory(run):
     _, results = run("memory", "--cells 20 --genes 30 --batch-size 8 --epochs 1 --threads 1 --repeats 1")
     assert list(results["peak_mb"]) == ["vae_np"]
@@ -113,6 +117,7 @@ def test_both_ways_to_train_run(script, tmp_path):
         trainings.main(tmp_path / "x.npz", 1, 4, 1, name)
 
 
+@pytest.mark.slow
 def test_startup(run):
     text, results = run("startup", "--genes 20 --batch-size 4 --repeats 1")
     cold, warm = (results["seconds"][f"first step, {which}"][0] for which in ("cold", "warm"))
@@ -145,6 +150,7 @@ def test_a_bound_is_the_slower_of_memory_and_arithmetic(script):
     assert needs.classical_bound(both, machine) == 8  # 800 / 100 > 50 / 10
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:the cell types respond in different directions")
 def test_quality(script, tmp_path):
     """What is kept as pertpy's prediction is scored like all others: here it is the control cells."""
@@ -175,6 +181,7 @@ def test_quality(script, tmp_path):
     assert (tmp_path / "quality_cells.png").stat().st_size < 60_000
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:the cell types respond in different directions")
 def test_known_truth(run):
     text, results = run("known_truth", "--seeds 1 --max-epochs 2")

@@ -14,6 +14,7 @@ from vae_np import read_h5ad, simulate
 from vae_np.data import write_cells, writing
 from vae_np.data.archive import Kind, read_archive, write_archive
 from vae_np.data.writing import remove_leftovers, require_writable, whole_file
+from vae_np.data.writing_cells import ForgivingFile
 from vae_np.errors import InputError
 
 
@@ -219,3 +220,24 @@ def test_unwritable_places_are_named_before_the_work(tmp_path):
         require_writable("/proc/out.h5ad")
     assert require_writable(tmp_path / "out.h5ad") == tmp_path / "out.h5ad"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(("is_full", "error"), [(True, OSError), (False, RuntimeError)])
+def test_what_hdf5_says_when_it_misses_what_was_never_written_is_not_the_reason(
+    is_full, error, tmp_path, monkeypatch
+):
+    def full(self, data):
+        self.error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return len(data)
+
+    def write_and_miss_it(file, *what, **how):
+        file.attrs["a"] = 1
+        file.flush()
+        raise RuntimeError("unable to read back")
+
+    if is_full:
+        monkeypatch.setattr(ForgivingFile, "write", full)
+    monkeypatch.setattr(anndata.io, "write_elem", write_and_miss_it)
+    with pytest.raises(error, match="No space left" if is_full else "read back"):
+        write_cells(tmp_path / "cells.h5ad", anndata.AnnData(np.ones((3, 2))))
+    assert list(tmp_path.iterdir()) == []

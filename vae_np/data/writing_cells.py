@@ -76,12 +76,17 @@ def write_cells(
 
     how = {"compression": compression}
     with whole_file(path) as temporary, ForgivingFile(temporary, "w+") as raw:
-        with h5py.File(raw, "w") as file:
-            write_elem(file, "/", cells, dataset_kwargs=how)
-            for rows in x:
-                _append(file, rows, how)
-                if raw.error:
-                    break
+        try:
+            with h5py.File(raw, "w") as file:
+                write_elem(file, "/", cells, dataset_kwargs=how)
+                for rows in x:
+                    _append(file, rows, how)
+                    if raw.error:
+                        break
+        except Exception as error:
+            if raw.error is None:
+                raise
+            raise raw.error from error  # HDF5 reads back what it believes it has written
         if raw.error:
             raise raw.error
 
