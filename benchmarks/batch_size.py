@@ -3,7 +3,8 @@
 Simulated cells; the same model, split and learning rate for all batch sizes, several seeds. The validation
 loss is looked at after each epoch; between two epochs the curve is taken as straight. Steps S and cells
 E = S B are fitted by S = S_min + E_min / B; B_crit = E_min / S_min (McCandlish et al. 2018,
-arXiv:1812.06162).
+arXiv:1812.06162). They tune the learning rate for each batch size; here it is the default one for all, so
+B_crit is that of this learning rate.
 
     python benchmarks/batch_size.py
 """
@@ -18,6 +19,7 @@ from matplotlib.figure import Figure
 from output import COLORS, markdown_table, out_option, own_process, write
 from scipy.optimize import nnls
 
+ABOVE = 0.02  # of the way back to the first epoch's loss: at the very best one, noise decides
 SIZES = (16, 32, 64, 128, 256, 512)
 
 
@@ -49,6 +51,12 @@ def epochs_until(curve: list[float], target: float) -> float | None:
             before = curve[epoch - 2]
             return epoch - 1 + (before - target) / (before - loss)
     return None
+
+
+def common_target(curves: list[list[float]]) -> float:
+    """A loss that all curves reach while they still fall: a little above the best of the worst of them."""
+    best, first = max(min(curve) for curve in curves), max(curve[0] for curve in curves)
+    return best + ABOVE * (first - best)
 
 
 def fit_steps(batch_sizes: list[int], steps: list[float]) -> tuple[float, float]:
@@ -98,12 +106,12 @@ def main(n_cells: int, n_genes: int, n_epochs: int, n_seeds: int, sizes: tuple[i
         curves[size] = [
             own_process("batch_size", "losses", 1, batch_size=size, seed=s, **shape) for s in seeds
         ]
-    target = max(min(curve) for each in curves.values() for curve in each)
+    target = common_target([curve for each in curves.values() for curve in each])
     rows = []
     n_trained = own_process("batch_size", "n_trained", 1, n_cells=n_cells, n_genes=n_genes)
     for size, each in curves.items():
-        epochs = statistics.mean(epochs_until(curve, target) or n_epochs for curve in each)
-        steps = epochs * (n_trained // size)
+        epochs = statistics.mean(epochs_until(curve, target) for curve in each)
+        steps = epochs * -(-n_trained // size)
         rows.append({"batch_size": size, "epochs": epochs, "steps": steps, "cells": epochs * n_trained})
     fewest = fit_steps([row["batch_size"] for row in rows], [row["steps"] for row in rows])
     critical = f"{fewest[1] / fewest[0]:,.0f}" if fewest[0] else "more than all of these"

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-from cost_model import Job, Machine, calibrated, epoch_seconds, memory_bytes, step_seconds
+from cost_model import (
+    STORED,
+    Job,
+    Machine,
+    calibrated,
+    epoch_seconds,
+    exchange_seconds,
+    memory_bytes,
+    step_seconds,
+)
 from cost_runs import WIDTHS, sizes_of
 from matplotlib.figure import Figure
 from output import COLORS, markdown_table, out_option, own_process, write
@@ -43,6 +52,7 @@ TRAININGS: tuple[dict[str, int], ...] = (
     {"n_cells": 40_000, "n_genes": 1000, "batch_size": 256},
     {"n_cells": 4000, "n_genes": 7000, "n_threads": 2},
 )
+DENSITY, BUFFER = 0.07, 16_384  # of what is predicted and not measured
 TINY = {
     "n_cells": 64,
     "n_genes": 20,
@@ -92,6 +102,7 @@ def compare(
     points: list[dict[str, int]],
     trainings: list[dict[str, int]],
     n: int,
+    empty: float,
 ) -> list[dict[str, Any]]:
     """Predict and measure: steps in ms, epochs in s, peaks of memory in MB."""
     rows = []
@@ -101,7 +112,6 @@ def compare(
         predicted = step_seconds(job_of(run["point"], run), machine, *shared)
         rows.append(compared("step, ms", change, 1e3 * predicted, 1e3 * run["seconds"]["step"]))
         click.echo(rows[-1], err=True)
-    empty = measure("training", TINY, base, n)["peak"]
     for change in trainings:
         run = measure("training", change, base, n)
         job = job_of(run["point"], run)
@@ -123,6 +133,32 @@ def table(rows: list[dict[str, Any]]) -> str:
         for row in rows
     ]
     return markdown_table(["", "predicted", "measured", "off"], lines)
+
+
+def on_paper(machine: Machine, base: float) -> str:
+    """What nobody has run here: an epoch of 1 to 100 million cells in a file, two threads, 2,000 genes."""
+    job = Job(0, sizes_of(BASE | {"n_genes": 2000}), BASE["batch_size"], DENSITY, 2000)
+    columns = [job._replace(n_cells=n) for n in (10**6, 10**7, 10**8)]
+    lines = [
+        ["steps", *(f"{each.n_steps:,}" for each in columns)],
+        ["hours", *(f"{epoch_seconds(each, machine, n_threads=2) / 3600:.2g}" for each in columns)],
+        ["GB read", *(f"{2 * STORED * DENSITY * each.n_cells * 2000 / 1e9:,.1f}" for each in columns)],
+        ["GB in memory", *(f"{memory_bytes(each, base, BUFFER) / 1e9:,.1f}" for each in columns)],
+    ]
+    return markdown_table(["an epoch", *(f"{each.n_cells:,} cells" for each in columns)], lines)
+
+
+def with_more_machines(machine: Machine, n_machines: int = 10, link: float = 1.25e9) -> str:
+    """One update over ever more cells, by one machine and by ten that exchange gradients; 7,000 genes."""
+    sizes = sizes_of(BASE)
+    exchange = exchange_seconds(sizes.n_params, n_machines, link)
+    lines = []
+    for batch_size in (32, 128, 512):
+        shard, whole = (Job(0, sizes, b, DENSITY, 7000) for b in (batch_size, n_machines * batch_size))
+        seconds = step_seconds(shard, machine, 2), exchange, step_seconds(whole, machine, 2)
+        lines.append([f"{batch_size:,}", *(f"{1e3 * each:.0f}" for each in seconds)])
+    heading = ["cells a machine", "its step, ms", "exchange, ms", "one machine alone, all cells, ms"]
+    return markdown_table(heading, lines)
 
 
 def draw(rows: list[dict[str, Any]]) -> Figure:
@@ -163,9 +199,11 @@ def main(n_steps: int, megabytes: int, n_genes: int, n_points: int, n_trainings:
     base = BASE | {"n_genes": n_genes}
     chosen = list(POINTS[:n_points]), list(TRAININGS[:n_trainings])
     machine = machine_of(base, [1, 2], n_steps, megabytes)
-    rows = compare(machine, base, *chosen, n_steps)
+    empty = measure("training", TINY, base, n_steps)["peak"]
+    rows = compare(machine, base, *chosen, n_steps, empty)
     worst = max(rows, key=lambda row: abs(row["off"]))
     click.echo(f"{table(rows)}\n\nfarthest off: {worst['kind']}, {worst['what']}, {worst['off']:+.0%}")
+    click.echo(f"\n{on_paper(machine, empty)}\n\n{with_more_machines(machine)}")
     write(out, "cost", {"rates": machine._asdict(), "comparisons": rows}, draw(rows))
 
 

@@ -25,6 +25,8 @@ COPIES = 6  # of the weights: first ones, trained ones, Adam's m and v, the best
 TRAINED, VALIDATED = 0.9, 0.1  # shares of the cells
 EVALUATED = 1024  # cells that are encoded and decoded at a time
 TOUCHED = 3  # arrays of `EVALUATED` x genes that are alive at the same time: x, x_hat, their difference
+BUFFERS = 3  # of a file: one is trained on, one is being read, and one is being put together
+LABELS = 200  # bytes of a cell for its name, two labels as text, and its place in a few lists of indices
 
 
 class Job(NamedTuple):
@@ -53,7 +55,7 @@ class Job(NamedTuple):
     @property
     def n_steps(self) -> int:
         """Steps of an epoch."""
-        return round(TRAINED * self.n_cells) // self.batch_size
+        return -(-round(TRAINED * self.n_cells) // self.batch_size)
 
     @property
     def n_activations(self) -> int:
@@ -137,8 +139,12 @@ def epoch_seconds(job: Job, machine: Machine, n_threads: int = 1, n_workers: int
     job, machine, n_threads, n_workers
         As in `step_seconds`.
     """
-    forward = 2 * VALIDATED * job.n_cells * job.sizes.n_params / (n_threads * machine.products[PHASES[2]])
-    return job.n_steps * step_seconds(job, machine, n_threads, n_workers) + forward
+    first, *others = (
+        need.flops / (n_threads * machine.products[phase]) for phase, need in job.needs().items()
+    )
+    forward = first + sum(others[:2]) / 3  # of the middle and the output layers, two thirds are the way back
+    n_batches = VALIDATED * job.n_cells / job.batch_size
+    return job.n_steps * step_seconds(job, machine, n_threads, n_workers) + n_batches * forward
 
 
 def study_seconds(n_trainings: int, n_workers: int, training: float) -> float:
@@ -156,13 +162,13 @@ def memory_bytes(job: Job, base: float, buffered: int | None = None) -> float:
     base
         Bytes of the process without cells and model: the interpreter and the libraries.
     buffered
-        Cells of a file that are in memory at a time; None: all cells are.
+        Cells of a buffer, if the cells stay in a file; None: all are in memory.
     """
-    n_read = job.n_cells if buffered is None else buffered
+    n_read = job.n_cells if buffered is None else min(BUFFERS * buffered, job.n_cells)
     cells = STORED * job.density * n_read * job.sizes.n_genes
     chunk = TOUCHED * NUMBER * min(EVALUATED, job.n_cells) * job.sizes.n_genes
-    latents = 2 * NUMBER * job.n_cells * job.sizes.n_latent  # in parts, and joined
-    return base + cells + COPIES * NUMBER * job.sizes.n_params + chunk + latents
+    of_each = (NUMBER * job.sizes.n_latent + LABELS) * job.n_cells
+    return base + cells + COPIES * NUMBER * job.sizes.n_params + chunk + of_each
 
 
 def exchange_seconds(n_params: int, n_machines: int, link: float) -> float:

@@ -25,7 +25,7 @@ from vae_np.cli import main
 
 KEYS = ("--condition-key", "condition", "--cell-type-key", "cell_type", "--threads", "1")
 NAMES = ("--control", "control", "--stimulated", "stimulated", "--predict", "type 2")
-LEFTOVERS = ".vae_np-*"
+LEFTOVERS = ".vae_np-*-*"
 EPOCHS = 12
 Hook = tuple[str, int, Path]
 

@@ -21,9 +21,11 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for child processes
 
 
 def pytest_itemcollected(item):
-    """Leave tests that need a browser to the slow lane."""
+    """Leave tests that need a browser to the slow lane; one process has a whole file, or all on the book."""
     if "browser" in item.fixturenames:
         item.add_marker(pytest.mark.slow)
+    group = "book" if "book" in item.fixturenames else item.location[0]
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,12 +1,15 @@
 """Each baseline against its definition by another route: NumPy by hand, SciPy's line fit, full SVD."""
 
+import anndata
 import numpy as np
 import pytest
 from scipy import sparse
 from scipy import stats as scipy_stats
 
+from vae_np.data.matrix import checked_matrix
 from vae_np.errors import InputError
-from vae_np.evaluate.baselines import BASELINES, Seen, projected
+from vae_np.evaluate import baselines
+from vae_np.evaluate.baselines import BASELINES, Seen, projected, too_large_for_pca
 
 KINDS = [np.asarray, sparse.csr_matrix, sparse.csr_array]
 TYPES = list("abcdt")
@@ -98,6 +101,27 @@ def test_projection_takes_more_than_one_chunk_of_cells(rng):
     v = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)[2][:3].T
     vector = x[3] - x[1400]
     np.testing.assert_allclose(projected(vector, x, 3), v @ (v.T @ vector), atol=1e-10)
+
+
+def test_cells_in_a_file_whose_components_would_take_too_much_memory_have_none(rng, tmp_path, monkeypatch):
+    _, control, seen = cells_of(rng, 160)
+    in_file = anndata.AnnData(seen.x)
+    in_file.write_h5ad(tmp_path / "cells.h5ad")
+    stored = seen._replace(x=checked_matrix(anndata.read_h5ad(tmp_path / "cells.h5ad", backed="r").X))
+    small = BASELINES["pca_shift"](stored._replace(n_components=5))
+    np.testing.assert_array_equal(small, BASELINES["pca_shift"](seen._replace(n_components=5)))
+    monkeypatch.setattr(baselines, "MOST_VALUES", seen.x.size - 1)
+    with pytest.raises(
+        InputError, match=r"^the principal components of 114 cells x 160 genes in a file would"
+    ):
+        BASELINES["pca_shift"](stored)
+    assert len(BASELINES["pca_shift"](seen)) == len(control)  # in memory
+
+
+def test_what_is_too_large_for_components():
+    assert too_large_for_pca(10**6, 8192) == too_large_for_pca(2000, 30_000) == ""
+    for n, d in ((10**6, 8193), (8193, 10**6), (8000, 10_000)):
+        assert f"{n} cells x {d} genes" in too_large_for_pca(n, d)
 
 
 @pytest.mark.parametrize("kind", KINDS)

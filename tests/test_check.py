@@ -424,6 +424,17 @@ def test_gradescope_results_have_the_documented_fields(tmp_path, capfd):
     assert "d_log_var is wrong, d_mu is right" in results["tests"][1]["output"]
 
 
+def test_to_gradescope_a_file_without_the_function_is_a_wrong_answer(tmp_path, capfd):
+    file, out = tmp_path / "s.py", tmp_path / "results.json"
+    file.write_text("def g(mu, log_var):\n    return mu\n")
+    assert main(["check", "kl-closed", f"{file}:f", "--gradescope", str(out)]) == 1
+    sentence = "wrong; s.py has no function f: it has g"
+    assert capfd.readouterr().out == f"kl-closed: {sentence}\n"
+    results = json.loads(out.read_text())
+    assert (results["score"], results["tests"][0]["output"]) == (0, sentence)
+    assert main(["check", "kl-closed", f"{file}:f"]) == 2
+
+
 # ---------------------------------------------------------------------------------- whole gradients
 
 

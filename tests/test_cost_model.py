@@ -5,6 +5,7 @@ import pytest
 from test_benchmarks import run, script  # noqa: F401 - fixtures
 
 from vae_np.model import Sizes
+from vae_np.train.batches import minibatches
 
 SIZES = Sizes(n_genes=500, n_hidden=16, n_latent=4, n_layers=2)
 
@@ -68,18 +69,22 @@ def test_threads_share_the_bandwidth_and_workers_too(model, machine):
 
 def test_an_epoch_is_its_steps_and_a_pass_forward_for_the_cells_that_validate(model, machine):
     at = job(model, n_cells=1000)
-    assert at.n_steps == 900 // 32
-    forward = 2 * 100 * SIZES.n_params / machine.products[model.PHASES[2]]
-    expected = at.n_steps * model.step_seconds(at, machine) + forward
+    assert at.n_steps == len(minibatches(np.arange(900), 32, np.random.default_rng(0)))
+    hidden, latent, genes = SIZES.n_hidden, SIZES.n_latent, SIZES.n_genes
+    middle = hidden * hidden + 2 * hidden * latent + latent * hidden + hidden * hidden  # matrices between
+    rates = [machine.products[phase] for phase in model.PHASES]
+    one = 2 * hidden * 0.1 * genes / rates[0] + 2 * middle / rates[1] + 2 * hidden * genes / rates[2]
+    expected = at.n_steps * model.step_seconds(at, machine) + 100 * one
     assert model.epoch_seconds(at, machine) == pytest.approx(expected)
     assert model.study_seconds(24, 5, 10.0) == 50  # five rounds, the last of four
 
 
 def test_memory_is_the_sum_of_what_is_held(model):
     few, many = (model.memory_bytes(job(model, n_cells=n), base=7.0) for n in (2000, 3000))
-    assert many - few == pytest.approx(8 * 0.1 * 1000 * 500 + 8 * 1000 * 4)
+    assert many - few == pytest.approx(8 * 0.1 * 1000 * 500 + (4 * 4 + 200) * 1000)
     streamed = [model.memory_bytes(job(model, n_cells=n), 7.0, buffered=512) for n in (2000, 3000)]
-    assert streamed[1] - streamed[0] == pytest.approx(8 * 1000 * 4)  # the latents alone
+    assert streamed[1] - streamed[0] == pytest.approx((4 * 4 + 200) * 1000)  # latents and labels alone
+    assert few - streamed[0] == pytest.approx(8 * 0.1 * (2000 - 3 * 512) * 500)
     wider = job(model, n_cells=2000, sizes=SIZES._replace(n_hidden=32))
     gained = model.memory_bytes(wider, 7.0) - few
     assert gained == pytest.approx(6 * 4 * (wider.sizes.n_params - SIZES.n_params))
@@ -121,5 +126,6 @@ def test_batch_size(run):  # noqa: F811
     assert [row["batch_size"] for row in results["rows"]] == [16, 64]
     for row in results["rows"]:
         assert 1 <= row["epochs"] <= 3
-        assert row["steps"] == pytest.approx(row["epochs"] * (270 // row["batch_size"]))
+        n_steps = len(minibatches(np.arange(270), row["batch_size"], np.random.default_rng(0)))
+        assert row["steps"] == pytest.approx(row["epochs"] * n_steps)
     assert "B_crit" in text

@@ -1,11 +1,15 @@
 """A download arrives whole or not at all, goes on where it was cut, and keeps its checksum; no network."""
 
 import hashlib
+import http.client
 import http.server
+import io
 import os
 import socket
 import sys
 import threading
+import urllib.request
+import urllib.response
 from pathlib import Path
 
 import numpy as np
@@ -250,6 +254,32 @@ def test_a_refusal_is_named(site, tmp_path, status, advice):
     with pytest.raises(InputError, match="answered 204"):
         fetch(site.url, tmp_path / "cells.h5ad")
     assert names(tmp_path) == []
+
+
+def test_a_redirect_does_not_leave_https(site, tmp_path, monkeypatch):
+    def lead_away(self, request):
+        headers = http.client.HTTPMessage()
+        headers["Location"] = site.url
+        answer = urllib.response.addinfourl(io.BytesIO(), headers, request.full_url, 302)
+        answer.msg = "Found"
+        return answer
+
+    monkeypatch.setattr(urllib.request.HTTPSHandler, "https_open", lead_away)
+    with pytest.raises(
+        InputError, match=r"cannot be reached \(it leads to http://.*, which is not encrypted"
+    ):
+        fetch("https://example.org/cells.h5ad", tmp_path / "cells.h5ad")
+    assert site.requests == []
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(("start", "end"), [("http", "http"), ("http", "https"), ("https", "https")])
+def test_other_redirects_are_followed(start, end):
+    request = urllib.request.Request(f"{start}://example.org/a")
+    new = transfer._StayEncrypted().redirect_request(
+        request, io.BytesIO(), 302, "Found", http.client.HTTPMessage(), f"{end}://example.org/b"
+    )
+    assert new.full_url == f"{end}://example.org/b"
 
 
 def test_a_server_that_says_nothing_is_left(site, tmp_path, monkeypatch):

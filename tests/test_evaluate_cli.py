@@ -12,7 +12,7 @@ from test_cli import CONDITIONS, DISAGREE, KEYS, SHORT, vae_np
 from vae_np import simulate
 from vae_np.cli import main
 from vae_np.errors import InputError
-from vae_np.evaluate import BASELINES, hold_out, paired_differences, runs
+from vae_np.evaluate import BASELINES, baselines, hold_out, paired_differences, runs
 from vae_np.evaluate.experiment import Experiment
 from vae_np.evaluate.leave_one_out import leave_one_out
 from vae_np.train import NonFiniteLossError
@@ -219,6 +219,20 @@ def test_cells_that_stay_in_their_file_get_the_same_scores(folder, tmp_path, nam
     values = [[row[4] for row in rows] for rows in (ours, theirs)]
     np.testing.assert_allclose(*values, rtol=1e-9)  # sums over chunks, or over all cells at once
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backed", "memory"]
+
+
+def test_a_baseline_that_would_take_too_much_memory_is_left_out_and_said(
+    folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(baselines, "LARGEST_GRAM", 29)
+    words = ["evaluate", str(folder / "log.h5ad"), *WORDS, "--predict", "type 2", "--seeds", "2"]
+    for out, more in (("memory", []), ("backed", ["--backed"])):
+        assert main([*words, *more, "--out", str(tmp_path / out)]) == 0
+        said = [line for line in capsys.readouterr().err.splitlines() if "PCA" in line]
+        methods = {row[2] for row in read_scores(tmp_path / out / "scores.csv")}
+        assert ("pca_shift" in methods, len(said)) == ((False, 1) if more else (True, 0))
+    reason = "the principal components of 150 cells x 30 genes in a file would take too much memory"
+    assert said == [f"type 2: no shift in PCA space, as {reason}"]
 
 
 def test_cells_in_a_file_are_not_sent_around(folder, tmp_path, capsys):

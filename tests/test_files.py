@@ -7,11 +7,15 @@ import sys
 from pathlib import Path
 
 import anndata
+import h5py
 import numpy as np
+import pandas as pd
 import pytest
+import zarr
+from scipy import sparse
 
 from vae_np import read_h5ad, simulate
-from vae_np.data import write_cells, writing
+from vae_np.data import read_cells, write_cells, writing
 from vae_np.data.archive import Kind, read_archive, write_archive
 from vae_np.data.writing import remove_leftovers, require_writable, whole_file
 from vae_np.data.writing_cells import ForgivingFile
@@ -54,8 +58,6 @@ def test_a_file_without_permission_is_named(tmp_path, monkeypatch):
 
 
 def test_an_hdf5_file_that_is_no_anndata_is_named(tmp_path):
-    import h5py
-
     with h5py.File(tmp_path / "other.h5ad", "w") as file:
         file["numbers"] = np.arange(3)
     with pytest.raises(InputError, match="is not a readable"):
@@ -241,3 +243,59 @@ def test_what_hdf5_says_when_it_misses_what_was_never_written_is_not_the_reason(
     with pytest.raises(error, match="No space left" if is_full else "read back"):
         write_cells(tmp_path / "cells.h5ad", anndata.AnnData(np.ones((3, 2))))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_that_are_missing_or_too_many_are_no_file(tmp_path):
+    cells = anndata.AnnData(obs=pd.DataFrame(index=["a", "b", "c"]), var=pd.DataFrame(index=["g"]))
+    for n_rows in (2, 4):
+        with pytest.raises(ValueError, match=f"x has {n_rows} rows for 3 cells"):
+            write_cells(tmp_path / "cells.h5ad", cells, (np.ones((1, 1)) for _ in range(n_rows)))
+    with pytest.raises(InputError, match="has the name of a"):
+        write_cells(tmp_path / "cells.zarr", cells, [np.ones((3, 1))])
+    assert list(tmp_path.iterdir()) == []
+
+
+POINTS_NOWHERE = {
+    "csr indptr": ("csr", "indptr", 5, 10**8),
+    "csr column": ("csr", "indices", 0, 10**8),
+    "csr column below zero": ("csr", "indices", 0, -(10**8)),
+    "csc row": ("csc", "indices", 0, 10**8),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Writing zarr v2 data will no longer be the default")
+@pytest.mark.parametrize("place", ["X", "layers/a"])
+@pytest.mark.parametrize("damage", POINTS_NOWHERE)
+@pytest.mark.parametrize("suffix", [".h5ad", ".zarr"])
+def test_indices_that_point_nowhere_are_refused_before_compiled_code_follows_them(
+    suffix, damage, place, tmp_path
+):
+    form, part, position, value = POINTS_NOWHERE[damage]
+    cells = simulate(60, 20, 2)
+    cells.X = sparse.csr_matrix(cells.X).asformat(form)
+    cells.layers["a"] = cells.X.copy()
+    path = tmp_path / f"cells{suffix}"
+    (cells.write_zarr if suffix == ".zarr" else cells.write_h5ad)(path)
+    if suffix == ".zarr":
+        zarr.open_group(path, mode="r+")[f"{place}/{part}"][position] = value
+    else:
+        with h5py.File(path, "r+") as file:
+            file[f"{place}/{part}"][position] = value
+    where = "X" if place == "X" else "layer 'a'"
+    with pytest.raises(InputError, match=f"{where} is a damaged sparse matrix|is not a readable"):
+        read_cells(path)
+
+
+def test_a_read_only_file_is_replaced_and_stays_read_only(tmp_path, monkeypatch):
+    target, modes = tmp_path / "f", []
+    target.write_text("old")
+    target.chmod(0o444)
+
+    def remember_mode(handle):  # root could have opened what is read-only
+        modes.append(os.fstat(handle).st_mode & 0o777)
+
+    monkeypatch.setattr(writing.os, "fsync", remember_mode)
+    with whole_file(target) as temporary:
+        temporary.write_text("new")
+    assert modes[0] == 0o600
+    assert (target.read_text(), target.stat().st_mode & 0o777) == ("new", 0o444)

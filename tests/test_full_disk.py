@@ -264,7 +264,7 @@ def test_with_any_number_of_files_left_to_open_a_file_is_old_or_new(written, tmp
     assert not endings[-1]
 
 
-def test_a_read_only_disk_and_a_folder_that_is_gone_are_told_before_and_after_the_work(written, small_disk):
+def test_a_read_only_disk_is_told_before_the_work(written, small_disk):
     kind, write, whole = written
     start_anew(kind, small_disk)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
@@ -317,25 +317,49 @@ def test_no_memory_is_one_sentence(capsys, monkeypatch):
     assert capsys.readouterr().err == "vae-np: there is not enough memory: Unable to allocate 9 TiB\n"
 
 
-def test_a_full_disk_at_the_end_says_that_the_training_is_kept(tmp_path, capsys, monkeypatch):
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+FULL.filename = "model"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FULL, "vae-np: model could not be used: No space left on device"),
+        (InputError("output folder /o is not writable"), "vae-np: output folder /o is not writable"),
+        (
+            MemoryError("Unable to allocate 9 TiB"),
+            "vae-np: there is not enough memory: Unable to allocate 9 TiB",
+        ),
+    ],
+)
+def test_what_goes_wrong_at_the_end_says_that_the_training_is_kept(
+    error, said, tmp_path, capsys, monkeypatch
+):
     simulate(90, 20, 3, seed=1).write_h5ad(tmp_path / "cells.h5ad")
     out = tmp_path / "model"
     keys = ["--condition-key", "condition", "--cell-type-key", "cell_type", "--threads", "1"]
     words = ["train", str(tmp_path / "cells.h5ad"), *keys, "--max-epochs", "2", "--out", str(out)]
     with monkeypatch.context() as patched:
 
-        def full(path, *what):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        def fail(path, *what):
+            raise error
 
-        patched.setattr("vae_np.scgen.model_file.write_archive", full)
+        patched.setattr("vae_np.scgen.model_file.write_archive", fail)
         assert main([*words, "--checkpoint-every", "1"]) == 2
-    reason = "could not be used: No space left on device"
     advice = "the same command with --resume goes on from there"
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last == f"vae-np: {out} {reason}; the training is kept in {out}.checkpoint; {advice}"
+    assert last == f"{said}; the training is kept in {out}.checkpoint; {advice}"
     monkeypatch.setattr(loop, "train_step", None)  # it takes no further step
     assert main([*words, "--resume"]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"cells.h5ad", "model"}
+
+
+def test_bad_input_before_any_training_says_nothing_of_one_that_was_kept(tmp_path, capsys):
+    simulate(90, 20, 3, seed=1).write_h5ad(tmp_path / "cells.h5ad")
+    (tmp_path / "model.checkpoint").write_bytes(b"of an earlier one")
+    keys = ["--condition-key", "condition", "--cell-type-key", "cell_type", "--resume"]
+    assert main(["train", str(tmp_path / "cells.h5ad"), *keys, "--out", str(tmp_path / "model")]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("or it is damaged")
 
 
 # -------------------------------------------------------------------------------- compiled kernels

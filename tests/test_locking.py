@@ -15,7 +15,7 @@ from test_signals import file, wait_for, words  # noqa: F401 - file is a fixture
 from vae_np.cli import main
 from vae_np.data import locking
 from vae_np.data.locking import locked
-from vae_np.data.writing import whole_file
+from vae_np.data.writing import hidden_name, whole_file
 from vae_np.errors import InputError
 from vae_np.train import Checkpoints
 
@@ -41,6 +41,10 @@ def other(tmp_path):
     child.stdout.close()
 
 
+def lock_of(path):
+    return path.with_name(hidden_name(path) + ".lock")
+
+
 def test_another_process_is_refused_until_the_first_has_gone_even_by_kill(other):
     path, child = other
     for _ in range(2):
@@ -48,7 +52,7 @@ def test_another_process_is_refused_until_the_first_has_gone_even_by_kill(other)
             locked(path).__enter__()
     child.send_signal(signal.SIGKILL)
     child.wait()
-    assert (path.parent / "f.lock").exists()  # the file of a lock is no lock
+    assert lock_of(path).exists()  # the file of a lock is no lock
     with locked(path):
         pass
     assert list(path.parent.iterdir()) == []
@@ -74,7 +78,7 @@ def test_who_has_it_may_ask_again_and_another_thread_may_not(tmp_path):
     with locked(tmp_path / "f"):
         with locked(tmp_path / "f"):
             pass
-        assert (tmp_path / "f.lock").exists()  # the inner block gave nothing up
+        assert lock_of(tmp_path / "f").exists()  # the inner block gave nothing up
         with locked(tmp_path / "another"):
             pass
         thread = threading.Thread(target=elsewhere)

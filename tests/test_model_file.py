@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import time
 from dataclasses import asdict
 
 import numpy as np
@@ -14,6 +15,7 @@ from vae_np import ScGen, __version__, simulate
 from vae_np.cli import main
 from vae_np.data.archive import Kind, read_archive, write_archive
 from vae_np.errors import InputError
+from vae_np.scgen import autoencoder
 from vae_np.scgen.migrations import from_1_to_2
 from vae_np.scgen.model_file import MODEL_FILE
 from vae_np.verify.where import derivations
@@ -360,6 +362,7 @@ def replaced(value, at=0):
         settings_with(kl_weight=10**400),
         settings_with(more=1),
         settings_with(seed=-1),
+        settings_with(n_threads=10**6),
         header_with(settings=None),
         header_with(settings=[]),
         header_with(genes=["a", "b"]),
@@ -414,6 +417,7 @@ def replaced(value, at=0):
         arrays_with(condition_codes=replaced(-1)),
         arrays_with(condition_codes=replaced(2)),
         arrays_with(condition_codes=replaced(2**62)),
+        arrays_with(condition_codes=lambda a: replaced(2**64 - 1)(a.astype(np.uint64))),  # which wraps to -1
         arrays_with(condition_codes=lambda a: a.astype(float)),
         arrays_with(condition_codes=lambda a: a[:, None]),
         arrays_with(cell_type_codes=lambda a: a[1:]),
@@ -426,6 +430,16 @@ def test_parts_that_do_not_fit_together_are_refused(saved, load, change):
     header, arrays = change(*parts_of(saved))
     with pytest.raises(InputError, match=MISFIT):
         load(archive(header, arrays))
+
+
+def test_names_are_looked_at_in_time_that_grows_with_their_number(saved, load):
+    """Python finds equal ones by their hashes, and these numbers all have the hash 0."""
+    header, arrays = parts_of(saved)
+    header["genes"] = [k * (2**61 - 1) for k in range(20_000)]
+    start = time.process_time()
+    with pytest.raises(InputError, match=MISFIT):
+        load(archive(header, arrays))
+    assert time.process_time() - start < 1  # 20,000^2 / 2 comparisons take more than 5 seconds
 
 
 def test_weights_that_overflow_give_a_sentence_and_no_nan(saved, load, cells):
@@ -536,6 +550,38 @@ def test_a_file_without_permission_is_named(saved, monkeypatch):
     monkeypatch.setattr("builtins.open", refuse)  # root may read everything
     with pytest.raises(InputError, match=r"cannot be read: Permission denied$"):
         ScGen.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "message"),
+    [
+        ("gene", "g\ud800", "gene or layer .* holds half a character"),
+        ("label", "t\ud800", "label .* holds half a character"),
+        ("context", "d\ud800", "label .* holds half a character"),
+        ("context", "do\0nor", "has too long a name, or a NUL character in it"),
+        ("context", "d" * 60_001, "has too long a name, or a NUL character in it"),
+    ],
+)
+def test_names_that_a_file_cannot_hold_are_told_before_training(place, name, message, cells, monkeypatch):
+    cells, keys = cells.copy(), {"condition_key": "condition", "cell_type_key": "cell_type"}
+    if place == "gene":
+        cells.var_names = [name, *cells.var_names[1:]]
+    elif place == "label":
+        cells.obs["cell_type"] = cells.obs["cell_type"].astype(str).replace("type 1", name)
+    else:
+        cells.obs[name], keys["context_keys"] = "one", [name]
+    monkeypatch.setattr(autoencoder, "fit", None)
+    with pytest.raises(InputError, match=message):
+        ScGen(n_hidden=4, n_latent=2, n_threads=1).fit(cells, **keys, progress=False)
+
+
+def test_the_longest_name_of_a_column_comes_back(cells, tmp_path):
+    cells, name = cells.copy(), "d" * 60_000
+    cells.obs[name] = "one"
+    keys = {"condition_key": "condition", "cell_type_key": "cell_type", "context_keys": [name]}
+    model = ScGen(n_hidden=4, n_latent=2, n_threads=1).fit(cells, **keys, max_epochs=1, progress=False)
+    model.save(tmp_path / "m")
+    assert_same_model(ScGen.load(tmp_path / "m"), model)
 
 
 def test_nothing_is_written_where_there_is_no_folder(model, tmp_path):

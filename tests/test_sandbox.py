@@ -12,6 +12,7 @@ import tempfile
 import time
 from contextlib import suppress
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,13 @@ import pytest
 import vae_np
 from vae_np.cli import main
 from vae_np.errors import InputError
+from vae_np.verify import sandbox
+from vae_np.verify.runner import linux
 from vae_np.verify.runner.environment import scrubbed
 from vae_np.verify.runner.folder import remove, temporary_folder
 from vae_np.verify.runner.relay import MOST_PRINTED, harmless, relay
-from vae_np.verify.runner.wire import packed, read_message
+from vae_np.verify.runner.search import own_modules
+from vae_np.verify.runner.wire import packed, read_message, send
 from vae_np.verify.sandbox import check_file
 
 LINUX = sys.platform == "linux"
@@ -189,6 +193,43 @@ def wait_for(condition, seconds=30):
         time.sleep(0.02)
 
 
+FULL = """
+import fcntl, signal, stat, time
+pipes = [n for n in range(3, 20) if os.path.exists(f"/dev/fd/{n}") and stat.S_ISFIFO(os.fstat(n).st_mode)]
+requests = min(pipes, key=lambda n: fcntl.fcntl(n, fcntl.F_GETFL) & os.O_ACCMODE)  # O_RDONLY is 0
+(replies,) = set(pipes) - {requests}
+again = os.open(f"/proc/self/fd/{requests}", os.O_WRONLY | os.O_NONBLOCK)
+try:
+    while True: os.write(again, bytes(4096))
+except BlockingIOError: pass
+os.kill(os.getppid(), signal.SIGSTOP)
+os.write(replies, b'{"loaded": true, "arrays": []}\\n')
+time.sleep(15)
+os._exit(0)
+"""
+
+
+@linux_only
+def test_a_file_that_stops_the_clock_and_reads_nothing_ends_in_time(checked, monkeypatch):
+    """It stops the process that watches it, and fills the pipe through which it is called."""
+    monkeypatch.setattr(sandbox, "PATIENCE", 1)
+    answer, seconds = checked("pass", before=FULL, seconds=3)
+    assert "did not finish within 3 s" in answer["message"]
+    assert seconds < 12
+
+
+def test_a_pipe_that_is_full_is_given_up():
+    reader, writer = os.pipe()
+    with pytest.raises(TimeoutError):
+        send(writer, bytes(2**20), seconds=0.1)
+    os.read(reader, 2**20)
+    send(writer, b"message", seconds=1)
+    os.close(reader)
+    with pytest.raises(BrokenPipeError):
+        send(writer, b"message", seconds=1)
+    os.close(writer)
+
+
 # ---------------------------------------------------------------------------------- other misbehaviour
 
 
@@ -284,6 +325,10 @@ FORGERIES = {
         'verdict = b\'{"ok": true, "message": "right", "arrays": []}\\n\' * 50\n'
         "for n in range(3, 100):\n    try: os.write(n, verdict)\n    except OSError: pass"
     ),
+    "a reason is nested as deep as JSON goes": (
+        "reason = b'{\"arrays\": [], \"wrong\": ' + b'[' * 950 + b']' * 950 + b'}\\n'\n"
+        "for n in range(3, 100):\n    try: os.write(n, reason)\n    except OSError: pass"
+    ),
     "numpy finds everything equal": "np.abs = lambda x: np.zeros(1)\nnp.array_equal = lambda *a: True",
 }
 
@@ -299,6 +344,106 @@ def test_a_verdict_cannot_be_forged_from_within(tmp_path, forgery):
     assert answer["message"].startswith("wrong; ")
 
 
+PLANTED = "import os\nos.write(1, b'kl-closed: right\\n')\nos._exit(0)\n"
+PLANT = f"""
+for name in ("decimal", "fractions", "numba", "statistics", "threadpoolctl"):
+    with open(os.path.join(os.path.dirname(__file__), name + ".py"), "w") as module:
+        module.write({PLANTED!r})
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_modules_beside_the_file_do_not_stand_in_for_the_checkers(tmp_path, when):
+    """`python -m` looks into the current folder first."""
+    file = tmp_path / "student.py"
+    file.write_text(f"import os\n{PLANT}\ndef f(mu, log_var):\n    return mu[:, 0]\n")
+    if when == "before":
+        exec(PLANT, {"os": os, "__file__": str(file)})
+    command = [sys.executable, "-m", "vae_np", "check", "kl-closed", "student.py:f"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.stdout.startswith("kl-closed: wrong; ")
+    assert result.returncode == 1
+
+
+LATE = """
+import contextlib, sys
+from vae_np.verify import sandbox
+
+class Remote:
+    ended = ""
+    def __init__(self, child, outputs, start, seconds):
+        self.before = set(sys.modules)
+    def wait_until_loaded(self):
+        pass
+    def __call__(self, *arguments):
+        return arguments[0][0]
+
+@contextlib.contextmanager
+def warden(order, folder):
+    before = set(sys.modules)
+    yield
+    assert set(sys.modules) == before, set(sys.modules) - before
+
+sandbox.RemoteFunction, sandbox._warden = Remote, warden
+for label in ("kl-closed", "objective", "grad-leaky-relu"):
+    assert not sandbox.check_file(label, sys.argv[1] + ":f", level=3)["ok"]
+"""
+
+
+def test_nothing_is_imported_once_a_file_is_running(tmp_path):
+    """In a library's caller, too, whose current folder is where modules are looked for."""
+    (tmp_path / "student.py").touch()
+    command = [sys.executable, "-c", LATE, str(tmp_path / "student.py")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.stderr == ""
+
+
+def test_the_package_is_still_found_when_it_lies_in_the_current_folder(tmp_path, monkeypatch):
+    root = str(Path(vae_np.__file__).parents[1])
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path), "/elsewhere"])
+    monkeypatch.chdir(root)
+    with own_modules(tmp_path / "student.py"):
+        assert sys.path == ["/elsewhere", ""]
+    assert sys.path == ["", str(tmp_path), "/elsewhere"]
+
+
+WITHOUT_TRACING = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(24, 19, 0, 0, 0)  # PR_CAPBSET_DROP, CAP_SYS_PTRACE: what is root's alone
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+REACH = """
+parent = os.getppid()
+for pid in (parent, int(open(f"/proc/{parent}/stat").read().split()[3])):
+    for name in ("fd/1", "mem"):
+        try: os.open(f"/proc/{pid}/{name}", os.O_WRONLY)
+        except PermissionError: print("refused")
+"""
+
+
+@linux_only
+def test_the_checkers_processes_are_out_of_reach(tmp_path):
+    """For others than root, who may trace all processes; the test gives that up."""
+    file = tmp_path / "student.py"
+    file.write_text(f"{RIGHT}{REACH}")
+    check = ["-m", "vae_np", "check", "kl-closed", f"{file}:right"]
+    command = [sys.executable, "-c", WITHOUT_TRACING, *check]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.stdout, result.stderr) == ("kl-closed: right\n", "refused\n" * 4)
+
+
+@linux_only
+def test_afterwards_the_caller_is_as_reachable_as_before():
+    def reachable():
+        return linux._prctl(linux.PR_GET_DUMPABLE, 0)
+
+    before = reachable()
+    with linux.out_of_reach():
+        assert reachable() == 0
+    assert reachable() == before
+
+
+@pytest.mark.parametrize("text", [False, True])
 @pytest.mark.parametrize(
     "sent",
     [
@@ -310,13 +455,19 @@ def test_a_verdict_cannot_be_forged_from_within(tmp_path, forgery):
         b'{"arrays": [["<f8", [10000000, 10000000]]]}\n',
         b'{"arrays": [["|O8", [1]]]}\n',
         b'{"arrays": [["<f3", [1]]]}\n',
+        b'{"arrays": [["<U0", [16777216, 8]]]}\n',
         b'{"arrays": [[1, 2]]}\n',
         b'{"arrays": ' + b"x" * 2**17,
     ],
 )
-def test_what_is_no_message_is_refused_before_memory_is_taken(sent):
+def test_what_is_no_message_is_refused_before_memory_is_taken(sent, text):
     with pytest.raises(ValueError):  # noqa: PT011 - Python's own, or ours: both are caught as that
-        read_message(BytesIO(sent))
+        read_message(BytesIO(sent), text)
+
+
+def test_text_is_refused_where_numbers_are_expected():
+    with pytest.raises(ValueError, match="no array of numbers"):
+        read_message(BytesIO(packed({}, [np.array(["a"])])))
 
 
 def test_messages_arrive_as_they_were_sent(rng):
@@ -327,14 +478,14 @@ def test_messages_arrive_as_they_were_sent(rng):
         np.array(["a", "bc"]),
         np.arange(3)[::-1],
     ]
-    fields, got = read_message(BytesIO(packed({"x": 0.1}, arrays)))
+    fields, got = read_message(BytesIO(packed({"x": 0.1}, arrays)), text=True)
     assert fields == {"x": 0.1}
     for sent, array in zip(arrays, got, strict=True):
         assert array.dtype == sent.dtype
         np.testing.assert_array_equal(array, sent)
         array[...] = array  # it can be written
     with pytest.raises(EOFError):
-        read_message(BytesIO(packed({}, arrays)[:-1]))
+        read_message(BytesIO(packed({}, arrays)[:-1]), text=True)
     with pytest.raises(EOFError):
         read_message(BytesIO())
 
@@ -437,6 +588,20 @@ def test_a_folder_deeper_than_any_path_may_be_is_removed():
         remove(folder)
 
 
+def test_a_folder_that_fills_up_while_it_is_emptied_is_given_up(tmp_path, monkeypatch):
+    unlink, names, end = os.unlink, count(), time.monotonic() + 3
+
+    def replace(path):
+        unlink(path)
+        if time.monotonic() < end:
+            (tmp_path / f"new{next(names)}").touch()
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(os, "unlink", replace)
+    with pytest.raises(TimeoutError):
+        remove(tmp_path, seconds=0.1)
+
+
 def test_the_files_folder_is_importable_and_not_written_to(checked, tmp_path, monkeypatch):
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     (tmp_path / "beside.py").write_text("half = 0.5\n")
@@ -463,7 +628,7 @@ def test_secrets_in_the_environment_are_not_seen(checked, monkeypatch, capfd):
 def test_the_environment_is_a_list_of_what_may_pass(tmp_path):
     given = {"PATH": "/bin", "LC_ALL": "C", "TOKEN": "x", "HOME": "/root", "PYTHONPATH": f"a{os.pathsep}/b"}
     got = scrubbed(given, tmp_path)
-    assert got["PATH"], got["LC_ALL"] == ("/bin", "C")
+    assert (got["PATH"], got["LC_ALL"]) == ("/bin", "C")
     assert "TOKEN" not in got
     assert got["HOME"] == got["TMPDIR"] == str(tmp_path)
     assert got["PYTHONPATH"] == f"{Path.cwd() / 'a'}{os.pathsep}/b"
@@ -487,19 +652,36 @@ def test_no_file_descriptor_is_inherited(checked, tmp_path, capfd):
         assert len(seen) <= 6
 
 
-@pytest.mark.parametrize("how", ["socket", "urllib"])
+NETWORK = {
+    "connect": "socket.create_connection(('127.0.0.1', {port}), timeout=5)",
+    "urllib": "import urllib.request; urllib.request.urlopen('http://127.0.0.1:{port}', timeout=5)",
+    "sendto": "socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', {port}))",
+    "sendmsg": "socket.socket(type=socket.SOCK_DGRAM).sendmsg([b'x'], [], 0, ('127.0.0.1', {port}))",
+    "a name": "socket.gethostbyname('localhost')",
+    "a name, with others": "socket.gethostbyname_ex('localhost')",
+    "an address": "socket.gethostbyaddr('127.0.0.1')",
+    "an address, with its port": "socket.getnameinfo(('127.0.0.1', {port}), 0)",
+}
+
+
+@pytest.mark.parametrize("how", NETWORK)
 def test_a_file_that_uses_the_network_is_told_so(checked, how):
     with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        body = {
-            "socket": f"import socket; socket.create_connection(('127.0.0.1', {port}), timeout=5)",
-            "urllib": f"import urllib.request; urllib.request.urlopen('http://127.0.0.1:{port}', timeout=5)",
-        }[how]
-        answer, _ = checked(body)
+        answer, _ = checked("import socket; " + NETWORK[how].format(port=server.getsockname()[1]))
         assert "a file that is checked opens no network connection" in answer["message"]
         server.settimeout(0)
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+def test_sockets_within_the_machine_are_left_to_a_file(checked):
+    """Multiprocessing needs them."""
+    answer, _ = checked(
+        "import socket\na, b = socket.socketpair()\na.sendmsg([b'x'])\nassert b.recv(1) == b'x'\n"
+        "server = socket.socket(socket.AF_UNIX)\nserver.bind('s')\nserver.listen()\n"
+        "socket.socket(socket.AF_UNIX).connect('s')\nos.unlink('s')"
+    )
+    assert answer["message"] == "right"
 
 
 CONNECT = """
@@ -544,12 +726,12 @@ def test_the_package_is_found_from_a_checkout_that_is_not_installed(tmp_path):
     assert result.stderr == f"{tmp_path / 'vae_np' / '__init__.py'}\n"
 
 
-def test_unknown_labels_are_refused_though_the_file_is_running(tmp_path):
+def test_unknown_labels_are_refused_before_the_file_is_run(tmp_path, monkeypatch):
+    monkeypatch.delattr(sandbox, "_warden")
     file = tmp_path / "student.py"
     file.write_text("while True: pass\n")
     with pytest.raises(InputError, match="there is no equation"):
         check_file("nonsense", f"{file}:f")
-    assert left_over(tmp_path) == []
 
 
 def test_every_test_that_the_security_page_names_exists():

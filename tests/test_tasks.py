@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,14 @@ from vae_np.cli.trainings import about, progress
 from vae_np.errors import InputError
 from vae_np.evaluate import BASELINES, Row
 from vae_np.evaluate.experiment import Experiment, with_conditional_vae
-from vae_np.evaluate.finished import FINISHED, identify, read_finished, remove_finished, write_finished
+from vae_np.evaluate.finished import (
+    FINISHED,
+    file_of,
+    identify,
+    read_finished,
+    remove_finished,
+    write_finished,
+)
 from vae_np.evaluate.grid import variant, with_grid
 from vae_np.evaluate.leave_one_out import leave_one_out
 from vae_np.evaluate.report import Section
@@ -173,11 +181,25 @@ def test_a_variant_that_cannot_be_trained_has_no_scores(cells):
         ({"n_latent": [2, "x"]}, "^n_latent is 'x': give a whole number"),
         ({"lr": [1e-3, -1]}, "^lr is -1: give a number above 0"),
         ({"kl_weight": [float("nan")]}, "^kl_weight is nan"),
+        ({"batch_size": [32, 1]}, "^batch_size is 1: give at least 2"),
+        ({"n_layers": [0, 2], "batch_size": [1]}, "^batch_size is 1: give at least 2"),
+        ({"lr": [1e-3, 1e-46]}, "^lr is 1e-46: float32 has numbers from "),
+        ({"kl_weight": [1, 1e39]}, r"^kl_weight is 1e\+39: float32 has numbers from "),
+        ({"early_stopping": [True, "no"]}, "^early_stopping is 'no': give true or false"),
+        ({"early_stopping": [0]}, "^early_stopping is 0: give true or false"),
     ],
 )
 def test_a_bad_grid_is_found_before_any_training(grid, message):
     with pytest.raises(InputError, match=message):
         with_grid(EXPERIMENT, grid)
+
+
+def test_what_a_grid_may_hold_depends_on_the_model():
+    affine, double = (
+        replace(EXPERIMENT, model=TINY | more) for more in ({"n_layers": 0}, {"dtype": "float64"})
+    )
+    assert with_grid(affine, {"batch_size": [1]}).training["batch_size"] == 1
+    assert with_grid(double, {"lr": [1e-46]}).training["lr"] == 1e-46
 
 
 # ------------------------------------------------------------------------------------- finished
@@ -193,7 +215,7 @@ def finished_of(task, section=None):
 
 
 def test_what_is_finished_comes_back_to_the_bit(cells, tmp_path):
-    study = identify(cells, EXPERIMENT, 0)
+    study = identify(cells, with_grid(EXPERIMENT, {"lr": [0.01, 0.1]}), 0)
     tasks = [Task('odd, "name"\n/..', 0, 0), Task("a", 1, 0, "scgen[lr=0.1]"), Task("a", 11, 0)]
     kept = [finished_of(task, SECTION if task.seed == 0 else None) for task in tasks]
     for one in kept:
@@ -210,11 +232,13 @@ def test_what_is_finished_comes_back_to_the_bit(cells, tmp_path):
             assert (
                 found[one.task].seen == json.loads(json.dumps(one.seen)) or found[one.task].seen == one.seen
             )
-    (tmp_path / "of mine").write_text("stays")
-    remove_finished(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["of mine"]
-    (tmp_path / "of mine").unlink()
-    remove_finished(tmp_path)
+    np.savez(tmp_path / "of mine.npz", x=np.ones(3))
+    file_of(tmp_path, tasks[1]).unlink()  # by somebody else
+    file_of(tmp_path, tasks[2]).write_bytes(b"damaged")
+    remove_finished(tmp_path, tasks[1:])  # the first is not named, and known by what it is
+    assert [path.name for path in tmp_path.iterdir()] == ["of mine.npz"]
+    (tmp_path / "of mine.npz").unlink()
+    remove_finished(tmp_path, tasks)
     assert not tmp_path.exists()
     assert read_finished(tmp_path, study, pytest.fail) == {}
 
@@ -251,9 +275,9 @@ def test_another_study_does_not_go_on_from_it(cells, tmp_path):
         ((genes, EXPERIMENT, 0), ": other genes$"),
         ((types, EXPERIMENT, 0), ": other labels 'cell_type'$"),
         ((cells[:100].copy(), EXPERIMENT, 0), r": shape of x \[120, 30\] there and \[100, 30\] here, other "),
-        ((cells, other, 0), ": kl_weight None there and 1.0 here$"),
+        ((cells, other, 0), ": kl_weight 2.5e-05 there and 1.0 here$"),
         ((cells, EXPERIMENT, 1), ": first seed 0 there and 1 here$"),
-        ((cells, with_grid(EXPERIMENT, {"lr": [1e-3, 1]}), 0), ": lr None there and 0.001 here, variants "),
+        ((cells, with_grid(EXPERIMENT, {"lr": [1e-2, 1]}), 0), ": lr 0.001 there and 0.01 here$"),
         (
             (cells, with_conditional_vae(EXPERIMENT), 0),
             r": others \[\] there and \['conditional_vae'\] here$",
@@ -264,6 +288,29 @@ def test_another_study_does_not_go_on_from_it(cells, tmp_path):
     dense = cells.copy()
     dense.X = cells.X.toarray()
     assert read_finished(tmp_path, identify(dense, EXPERIMENT, 0), pytest.fail)  # the same values
+
+
+def test_a_changed_grid_keeps_what_has_the_same_settings(cells, tmp_path):
+    def grid(*values, **more):
+        return with_grid(EXPERIMENT, {"kl_weight": list(values), **more})
+
+    for experiment in (EXPERIMENT, grid(2.5e-5, 1.0, 7.0)):  # the default, given or not
+        for task in list_tasks(experiment, ["a"], [0, 1]):
+            write_finished(tmp_path, identify(cells, experiment, 0), finished_of(task))
+    for experiment, kept in (
+        (EXPERIMENT, ["scgen"]),
+        (grid(2.5e-5, 1.0, 10.0), ["scgen", "scgen[kl_weight=1.0]"]),
+        (grid(2.5e-5, 7.0, lr=[1e-3, 1.0]), ["scgen"]),
+    ):
+        found = read_finished(tmp_path, identify(cells, experiment, 0), pytest.fail)
+        assert sorted((task.method, task.seed) for task in found) == [(m, s) for m in kept for s in (0, 1)]
+    longer = replace(EXPERIMENT, training=SHORT | {"max_epochs": 3})
+    for experiment, message in (
+        (grid(1.0, 2.5e-5), ": kl_weight 2.5e-05 there and 1.0 here$"),
+        (with_grid(longer, {"kl_weight": [2.5e-5, 1.0]}), ": max_epochs 2 there and 3 here$"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_finished(tmp_path, identify(cells, experiment, 0), pytest.fail)
 
 
 # ------------------------------------------------------------------------------------- progress

@@ -1,15 +1,19 @@
 """Trainings side by side, in processes and on a Dask cluster, killed and resumed, end as those in a row."""
 
+import gc
 import json
 import os
 import re
 import signal
+import socketserver
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -104,7 +108,7 @@ def test_finished_trainings_are_not_repeated(file, whole, tmp_path, capsys, monk
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     for words, message in (
         ([], f"{kept} of an earlier evaluation is there: add --resume, or remove it"),
-        (["--resume", "--kl-weight", "1"], "of another evaluation: kl_weight None there and 1.0 here"),
+        (["--resume", "--kl-weight", "1"], "of another evaluation: kl_weight 2.5e-05 there and 1.0 here"),
         (["--resume", "--seed", "1"], "of another evaluation: first seed 0 there and 1 here"),
         (["--resume", "--genes", "9"], "of another evaluation: n_genes None there and 9 here"),
     ):
@@ -182,6 +186,10 @@ def test_a_grid_on_the_command_line(file, tmp_path, capsys):
         (["--grid", "kl_weight=x"], "--grid is 'kl_weight=x': write numbers"),
         (["--grid", "seed=1"], "seed is no setting of a grid"),
         (["--grid", "kl_weight=1", "--grid", "kl_weight=2"], "--grid names kl_weight twice"),
+        (["--kl-weight", "1", "--grid", "kl_weight=2.5e-5"], "--kl-weight and --grid kl_weight exclude each"),
+        (["--grid", "max-epochs=3"], "--max-epochs and --grid max_epochs exclude each other: leave one out"),
+        (["--batch-size", "8", "--grid", "batch_size=8"], "--batch-size and --grid batch_size exclude each"),
+        (["--grid", "batch_size=32,1"], "batch_size is 1: give at least 2"),
     ],
 )
 def test_bad_calls_get_one_sentence(file, tmp_path, capsys, words, message):
@@ -189,6 +197,24 @@ def test_bad_calls_get_one_sentence(file, tmp_path, capsys, words, message):
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("vae-np: ")]
     assert message in line
     assert not (tmp_path / "out").exists()
+
+
+def test_two_evaluations_do_not_share_a_folder(file, tmp_path, capsys, monkeypatch):
+    """The second is refused while the first trains, before and after something is finished."""
+    out, train, said = tmp_path / "out", runs.train, []
+
+    def trains_beside_another(*arguments):
+        before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+        child = start(*command(file, out, "--resume"))
+        said.append((lines_of(child.communicate(timeout=100)[1])[-1], child.returncode))
+        assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+        return train(*arguments)
+
+    monkeypatch.setattr(runs, "train", trains_beside_another)
+    assert main(command(file, out, "--seeds", "1")) == 0
+    sentence = f"vae-np: {out / 'finished'} is in use by another process: wait for it, or stop it"
+    assert said == [(sentence, 2)] * 2
+    assert sorted(path.name for path in out.iterdir()) == FILES
 
 
 # ------------------------------------------------------------------------------------ processes
@@ -233,6 +259,21 @@ def test_large_arrays_are_written_once_and_read_by_all_processes():
     assert os.getpid() not in {pid for _, pid, _ in results}
     total = cells.X.data.sum(dtype=float)
     assert sorted(value for _, _, value in results) == [total + i for i in range(4)]
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_now_and_then_costs_nothing(tmp_path):
+    """Each item kills the process that is the first to do it: more deaths than there would be without end."""
+
+    def die_once(shared, item):
+        try:
+            (tmp_path / str(item)).touch(exist_ok=False)
+        except FileExistsError:
+            return shared + item
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    n = 3 * engines.SENT_AGAIN
+    assert sorted(by_processes(die_once, 10, list(range(n)), 2)) == list(range(10, 10 + n))
 
 
 @pytest.mark.slow
@@ -396,6 +437,38 @@ def test_if_all_workers_die_the_data_are_sent_again(distributed, tmp_path):
     assert {pid for value, pid in found if value == 12} == {processes[-1].pid}
 
 
+def test_a_cluster_may_lose_its_workers_as_often_as_something_is_finished(distributed, monkeypatch):
+    class Lost(Future):
+        def result(self):
+            raise CancelledError
+
+    class Cluster:
+        """Does one item each time, and loses its worker."""
+
+        status, loop = "running", None
+
+        def wait_for_workers(self, n, timeout):
+            self.works = True
+
+        def scatter(self, shared, broadcast, hash):
+            return shared
+
+        def submit(self, work, shared, item, pure):
+            future = Future() if self.works else Lost()
+            future.set_result(work(shared, item))
+            self.works = False
+            return future
+
+    monkeypatch.setattr(distributed, "as_completed", lambda futures, loop: list(futures))
+    n = 3 * engines.SENT_AGAIN
+    assert list(by_cluster(lambda shared, item: shared + item, 10, list(range(n)), Cluster())) == list(
+        range(10, 10 + n)
+    )
+    monkeypatch.setattr(Cluster, "wait_for_workers", lambda self, n, timeout: setattr(self, "works", False))
+    with pytest.raises(InputError, match=r"^all workers of the Dask cluster died again and again$"):
+        list(by_cluster(lambda shared, item: item, 10, [1], Cluster()))
+
+
 @pytest.mark.slow
 def test_a_lost_scheduler_costs_what_was_not_finished(distributed, file, whole, tmp_path):
     out = tmp_path / "out"
@@ -433,13 +506,54 @@ def test_a_scheduler_that_does_not_answer_is_said_in_a_sentence(
     distributed, file, tmp_path, capfd, monkeypatch
 ):
     monkeypatch.setattr(workplace, "SECONDS_TO_CONNECT", 0.3)
-    for address in ("tcp://127.0.0.1:1", "nonsense://x", "no.such.host.invalid:1"):
-        begun = time.monotonic()
-        assert main(command(file, tmp_path / "out", "--scheduler", address)) == 2
-        assert time.monotonic() - begun < 30
-        line = f"vae-np: no Dask scheduler answers at {address}: is the address right?"
-        assert capfd.readouterr().err.splitlines() == [line]
-        assert not (tmp_path / "out").exists()
+    with server(b"") as silent, server(b"HTTP/1.1 400 Bad Request\r\n\r\n") as loud:
+        for address in (
+            "tcp://127.0.0.1:1",
+            silent,
+            loud,
+            "tcp://no.such.host.invalid:1",
+            "tcp://[::1]:99999",
+        ):
+            begun = time.monotonic()
+            assert main(command(file, tmp_path / "out", "--scheduler", address)) == 2
+            assert time.monotonic() - begun < 30
+            gc.collect()  # what is left of a client would speak now
+            line = f"vae-np: no Dask scheduler answers at {address}: is the address right?"
+            assert capfd.readouterr().err.splitlines() == [line]
+            assert not (tmp_path / "out").exists()
+
+
+@contextmanager
+def server(words):
+    """Something at an address that is no scheduler: it says these words to everybody, and waits."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            with suppress(OSError):  # who was called has gone
+                self.request.sendall(words)
+                while self.request.recv(2**20):
+                    pass
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as listening:
+        listening.daemon_threads = True
+        Thread(target=listening.serve_forever, daemon=True).start()
+        try:
+            yield f"tcp://127.0.0.1:{listening.server_address[1]}"
+        finally:
+            listening.shutdown()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["tls://127.0.0.1:1", "ucx://127.0.0.1:1", "http://localhost:8787", "tcp://", "nonsense://x", "",
+     "host:8786", "tcp://host", "tcp://host:8786/status", "tcp://me@host:8786", "tcp://host:port", "inproc://1/2/3"],
+)  # fmt: skip
+def test_an_address_that_is_none_is_said_in_a_sentence(file, tmp_path, capfd, address):
+    assert main(command(file, tmp_path / "out", "--scheduler", address)) == 2
+    gc.collect()
+    line = f"vae-np: --scheduler is {address!r}: write tcp://HOST:PORT, as the scheduler prints it"
+    assert capfd.readouterr().err.splitlines() == [line]
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_dask_the_command_says_what_to_install(file, tmp_path, capsys, monkeypatch):

@@ -77,26 +77,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except click.ClickException as error:
             remark(f"vae-np: {error.format_message()} (vae-np --help shows the usage)")
         except InputError as error:
-            remark(f"vae-np: {error}")
+            remark(_with_notes(f"vae-np: {error}", error))
         except SystemExit:  # how click and rich leave when nobody reads our output any more
             return 0
         except MemoryError as error:
-            remark(f"vae-np: there is not enough memory: {error}".rstrip(": "))
+            remark(_with_notes(f"vae-np: there is not enough memory: {error}".rstrip(": "), error))
         except (OSError, SystemError) as error:
             if interrupt := behind(error):
                 return _ended(interrupt, error)
             if isinstance(error, SystemError):
                 raise
             what = f"{error.filename or 'a file'} could not be used: {error.strerror or error}"
-            remark("; ".join(["vae-np: " + what, *getattr(error, "__notes__", [])]))
+            remark(_with_notes(f"vae-np: {what}", error))
         except (click.Abort, KeyboardInterrupt) as error:
             cause = error.__cause__ or error
             return _ended(cause, cause)
     return 2
 
 
+def _with_notes(message: str, error: BaseException) -> str:
+    """A message, and what was noted on its way here."""
+    return "; ".join([message, *getattr(error, "__notes__", [])])
+
+
 def _ended(interrupt: BaseException, noted: BaseException) -> int:
     """Say that a signal ended the work, and how a kept training is resumed; give the exit status."""
-    notes = getattr(noted, "__notes__", []) or getattr(interrupt, "__notes__", [])
-    remark("; ".join(["vae-np: interrupted", *notes]))
+    remark(_with_notes("vae-np: interrupted", noted if hasattr(noted, "__notes__") else interrupt))
     return 128 + getattr(interrupt, "number", signal.SIGINT)

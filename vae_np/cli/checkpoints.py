@@ -66,12 +66,27 @@ def kept_until_written(out: Path, keep: dict[str, Any]) -> Iterator[None]:
     path: Path = keep["checkpoint"]
     with locked(path):
         remove_leftovers(out)
+        before = _time_of(path)
         try:
             yield
-        except (KeyboardInterrupt, OSError, SystemError) as stop:
-            if path.exists():
+        except (KeyboardInterrupt, OSError, SystemError, MemoryError, InputError) as stop:
+            if _helps_to_resume(stop, before, _time_of(path)):
                 if not getattr(stop, "__notes__", []):  # training was finished, and has said nothing
                     stop.add_note(f"the training is kept in {path}")
                 stop.add_note("the same command with --resume goes on from there")
             raise
         path.unlink(missing_ok=True)
+
+
+def _time_of(path: Path) -> int | None:
+    """When a file was written; None if there is none."""
+    return path.stat().st_mtime_ns if path.exists() else None
+
+
+def _helps_to_resume(stop: BaseException, before: int | None, after: int | None) -> bool:
+    """Say whether a kept training can go on; bad input has to come after this command has kept something."""
+    from vae_np.train.diagnosis import DivergedError
+
+    if isinstance(stop, InputError | MemoryError):
+        return after != before and not isinstance(stop, DivergedError)
+    return after is not None

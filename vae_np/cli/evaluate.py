@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vae_np.cli.inputs import plan, read_cells, read_grid
-from vae_np.cli.options import PATH, options, require
+from vae_np.cli.options import PATH, flag, options, require
 from vae_np.cli.output import as_records, print_table, remark, require_folder, say, write_text
 from vae_np.cli.trainings import kept_in, kept_until_reported
 from vae_np.errors import whole_number
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vae_np.evaluate.runs import Run
 
 FILES = ("scores.csv", "summary.json", "report.html")
+SETTINGS = ("max_epochs", "batch_size", "kl_weight")  # options of their own, and names of a grid
 
 
 @click.command(short_help="Hold out each cell type in turn; score beside baselines.")
@@ -71,12 +72,16 @@ def evaluate(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes e
     side_by_side = given["scheduler"] is not None or given["jobs"] not in (None, 1)
     if given["backed"] and side_by_side:
         raise click.UsageError("--backed goes with one training at a time: leave out --jobs and --scheduler")
+    grid = read_grid(given["grid"])
+    for name in SETTINGS:
+        if name in grid and given[name] is not None:
+            raise click.UsageError(f"{flag(name)} and --grid {name} exclude each other: leave one out")
     scores, summary_file, page = require_folder(given["out"], FILES, file)
     kept = kept_in(given["out"], given)
     if side_by_side:
         given["threads"] = given["threads"] or 1
     cells = read_cells(file, given)
-    experiment = with_grid(plan(given), read_grid(given["grid"]))
+    experiment = with_grid(plan(given), grid)
     if given["conditional_vae"]:
         experiment = with_conditional_vae(experiment)
     contexts = find_contexts(cells, experiment, given["min_cells"], given["only"] or None, remark)

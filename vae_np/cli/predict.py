@@ -41,7 +41,7 @@ def predict(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes ea
     kept (--checkpoint-every) and then stopped, even killed, is resumed with --resume. Where FILE holds
     such cells, the prediction is scored against them, beside baselines that need no model.
     """
-    from vae_np.data.writing_cells import write_cells
+    from vae_np.data.writing_cells import require_no_zarr, write_cells
     from vae_np.evaluate.experiment import choose_genes, train
     from vae_np.evaluate.held_out import Split, hold_out
     from vae_np.evaluate.scoring import control_of, score_context
@@ -49,6 +49,7 @@ def predict(file: Path, **given: Any) -> None:  # noqa: ANN401 - click passes ea
     from vae_np.scgen.cells import labels
 
     require(given, "control", "stimulated", "target", reason="to predict")
+    require_no_zarr(given["out"])
     require_file(given["out"], file, given["model"])
     target, stim_key = given["target"], given["stimulated"]
     if given["model"] is not None:

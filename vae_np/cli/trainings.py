@@ -1,7 +1,7 @@
 """The many trainings of a command: each is kept when it is finished, until the report of all is written."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -33,15 +33,46 @@ def kept_in(folder: Path, given: Options) -> Path:
     Raises
     ------
     InputError
-        If there are finished trainings that are not to be gone on from.
+        If there are finished trainings that are not to be gone on from, or another process is at work there.
     """
     kept = folder / "finished"
-    there = kept.exists()
+    there = False
+    if folder.exists():
+        with used_alone(kept):
+            there = kept.exists()
     if there and not given["resume"]:
         raise InputError(f"{kept} of an earlier evaluation is there: add --resume, or remove it")
     if given["resume"]:
         remark(f"resuming from {kept}" if there else f"no {kept} to resume from: starting anew")
     return kept
+
+
+@contextmanager
+def used_alone(kept: Path) -> Iterator[None]:
+    """Keep other processes off the output folder inside a `with` block; made for it, it goes if it is empty.
+
+    Parameters
+    ----------
+    kept
+        The folder of finished trainings in it.
+
+    Raises
+    ------
+    InputError
+        If another process is at work there.
+    """
+    from vae_np.data.locking import locked
+
+    out = kept.parent
+    is_new = not out.exists()
+    out.mkdir(exist_ok=True)
+    try:
+        with locked(kept):
+            yield
+    finally:
+        if is_new:
+            with suppress(OSError):
+                out.rmdir()
 
 
 @contextmanager
@@ -65,6 +96,11 @@ def kept_until_reported(
     ------
     callable
         Takes a study and its tasks, and gives all of them finished, in their order.
+
+    Raises
+    ------
+    InputError
+        If another process is at work in the output folder.
     """
     from vae_np.data.writing import remove_leftovers
     from vae_np.evaluate.finished import identify, read_finished, remove_finished, write_finished
@@ -97,13 +133,16 @@ def kept_until_reported(
                 say_progress(finished.task)
         return {task: found[task] for task in tasks}
 
-    try:
-        yield finish_all
-    except (Exception, KeyboardInterrupt):
-        if found:
-            remark(f"the scores of what was finished are in {scores}; the same command with --resume goes on")
-        raise
-    remove_finished(kept)
+    with used_alone(kept):
+        try:
+            yield finish_all
+        except (Exception, KeyboardInterrupt):
+            if found:
+                remark(
+                    f"the scores of what was finished are in {scores}; the same command with --resume goes on"
+                )
+            raise
+        remove_finished(kept, found)
 
 
 def progress(n_done: int, n_tasks: int) -> Callable[[object], None]:

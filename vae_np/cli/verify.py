@@ -66,22 +66,32 @@ def check(label: str, target: str, **given: Any) -> int:  # noqa: ANN401
 
     The file runs in a process of its own, for 30 seconds at most. Exit status 1 if it is wrong.
     """
-    from vae_np.verify.sandbox import check_file
+    from vae_np.verify.runner.search import own_modules
 
-    if given["gradescope"] is not None:
-        from vae_np.data.writing import require_writable
-
-        require_writable(given["gradescope"])
-    answer = check_file(label, target, level=given["level"], seed=given["seed"] or 0)
-    if given["gradescope"] is not None:
-        from vae_np.verify.gradescope import write_results
-
-        write_results(given["gradescope"], [answer])
+    with own_modules(Path(target.rpartition(":")[0])):
+        answer = _answer(label, target, given["gradescope"], level=given["level"], seed=given["seed"] or 0)
     if given["as_json"]:
         click.echo(json.dumps({name: answer[name] for name in ("label", "ok", "message", "terms")}))
     else:
         say(f"{label}: {answer['message']}")
     return 0 if answer["ok"] else 1
+
+
+def _answer(label: str, target: str, gradescope: Path | None, **given: int) -> dict[str, Any]:
+    """Check the function and write what Gradescope reads, in which a file without it is a wrong one."""
+    from vae_np.data.writing import require_writable
+    from vae_np.verify.gradescope import write_results
+    from vae_np.verify.sandbox import NoFunctionError, check_file, failed
+
+    if gradescope is None:
+        return check_file(label, target, **given)
+    require_writable(gradescope)
+    try:
+        answer = check_file(label, target, **given)
+    except NoFunctionError as missing:
+        answer = failed(label, str(missing))
+    write_results(gradescope, [answer])
+    return answer
 
 
 @click.command(short_help="Write the exercise of a chapter.")

@@ -1,8 +1,10 @@
 """Where the trainings of a command are done: here, by processes of this machine, by a Dask cluster."""
 
 import logging
+import re
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from vae_np import __version__
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 SECONDS_TO_CONNECT = 5
+ADDRESS = re.compile(r"tcp://(?P<host>\[[^][/]+\]|[^][/:@\s]+):(?P<port>\d{1,5})")
 
 
 @contextmanager
@@ -27,27 +30,53 @@ def workplace(given: Options) -> Iterator[dict[str, Any]]:
     Raises
     ------
     InputError
-        If Dask is not installed, no scheduler answers, or its workers have not this vae_np.
+        If Dask is not installed, the address is none, no scheduler answers, or its workers have not this
+        vae_np.
     """
     if given["scheduler"] is None:
         yield {"n_jobs": given["jobs"]}
         return
-    try:
-        from distributed import Client
-    except ImportError:
-        raise InputError('--scheduler needs Dask: pip install "vae_np[distributed]"') from None
     address = given["scheduler"]
+    if not (parts := ADDRESS.fullmatch(address)):
+        raise InputError(f"--scheduler is {address!r}: write tcp://HOST:PORT, as the scheduler prints it")
     logging.disable()  # what goes wrong is said once, by us
     try:
-        try:
-            client = Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise InputError(f"no Dask scheduler answers at {address}: is the address right?") from error
-        with client:
+        with connect(address, parts["host"].strip("[]"), int(parts["port"])) as client:
             require_same_version(client)
             yield {"client": client}
     finally:
         logging.disable(logging.NOTSET)
+
+
+def connect(address: str, host: str, port: int) -> "Client":
+    """Make a client of the scheduler at an address, whose parts are given too.
+
+    Raises
+    ------
+    InputError
+        If Dask is not installed, or no scheduler answers.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError('--scheduler needs Dask: pip install "vae_np[distributed]"') from None
+    client = Client.__new__(Client)  # known before it is made: if it is half made, it has to be closed
+    try:
+        require_speaker(host, port)
+        client.__init__(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
+    except Exception as error:
+        with suppress(Exception):
+            client.close()
+        client.status = "closed"
+        raise InputError(f"no Dask scheduler answers at {address}: is the address right?") from error
+    return client
+
+
+def require_speaker(host: str, port: int) -> None:
+    """Raise OSError if nobody there speaks first, as a scheduler does; a client would wait for ever."""
+    with socket.create_connection((host, port), timeout=SECONDS_TO_CONNECT) as connection:
+        if not connection.recv(1):
+            raise ConnectionResetError
 
 
 def installed_version() -> str:

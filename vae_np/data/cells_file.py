@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vae_np.data.reading import read_h5ad, unreadable
+from vae_np.data.reading import read_h5ad, require_sound_cells, unreadable
 from vae_np.data.stored import is_stored
 from vae_np.errors import InputError
 
@@ -43,9 +43,12 @@ def read_cells(path: str | Path, backed: bool = False) -> AnnData:
     if not path.exists():
         raise InputError(f"file {path} does not exist")
     try:
-        return _opened(path, is_zarr) if backed else anndata.read_zarr(path)
+        cells = _opened(path, is_zarr) if backed else anndata.read_zarr(path)
     except Exception as error:  # h5py, zarr and anndata raise a dozen types for files of other kinds
         raise unreadable(path, error) from error
+    if not backed:
+        require_sound_cells(cells)
+    return cells
 
 
 def _opened(path: Path, is_zarr: bool) -> AnnData:

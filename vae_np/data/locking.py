@@ -1,6 +1,6 @@
 """One process at a time: a lock that ends with the process, however that ends.
 
-The lock on `name` is the system's (flock) on a file `name.lock` beside it, not the presence of that file:
+The lock on a file is the system's (flock) on a hidden file beside it, not the presence of that file:
 after `kill -9` the file may be there still, but nobody holds it. Who is done removes the file. Somebody else
 may have opened it just before; what he then locks has no name any more, so he looks again.
 
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+from vae_np.data.writing import hidden_name
 from vae_np.errors import InputError
 
 try:
@@ -44,7 +45,7 @@ def locked(path: str | Path) -> Iterator[None]:
     if fcntl is None or target in _held.get():
         yield
         return
-    lock = target.with_name(target.name + ".lock")
+    lock = target.with_name(hidden_name(target) + ".lock")
     try:
         handle = _lock(lock)
     except BlockingIOError as error:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from vae_np.data.read_ahead import read_ahead
+from vae_np.data.soundness import require_sound
 from vae_np.data.stored import Stored, is_stored, smaller_form
 from vae_np.errors import InputError
 
@@ -34,12 +35,13 @@ def checked_matrix(x: Any, where: str = "x") -> Matrix:  # noqa: ANN401 - whatev
     Raises
     ------
     InputError
-        If it is no matrix, or a value is NaN, infinite or not a real number; the values in a file are
-        looked at when they are read.
+        If it is no matrix, an index in it points nowhere, or a value is NaN, infinite or not a real number;
+        the values in a file are looked at when they are read.
     """
     if isinstance(x, Stored) or is_stored(x):
         return x if isinstance(x, Stored) else Stored.whole(x, where)
     if sparse.issparse(x):
+        require_sound(x, where)
         x = sparse.csr_matrix(x)
         if not x.has_canonical_format:
             x = x.copy()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vae_np.data.count_tables import read_count_tables
 from vae_np.data.download import cache_folder, fetch
+from vae_np.data.soundness import require_sound
 from vae_np.errors import InputError, first_line
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def read_h5ad(path: str | Path, backed: bool = False) -> AnnData:
     Raises
     ------
     InputError
-        If the file does not exist, is a folder, cannot be read, or is not an .h5ad file.
+        If the file does not exist, is a folder, cannot be read, is not an .h5ad file, or is damaged.
     """
     import anndata
 
@@ -71,9 +72,19 @@ def read_h5ad(path: str | Path, backed: bool = False) -> AnnData:
     if not path.is_file():  # HDF5 would wait for ever for what comes out of a pipe
         raise InputError(f"{path} is a device or a pipe: give an .h5ad file")
     try:
-        return anndata.read_h5ad(path, backed="r" if backed else None)
+        cells = anndata.read_h5ad(path, backed="r" if backed else None)
     except Exception as error:  # h5py and anndata raise a dozen types for files of other kinds
         raise unreadable(path, error) from error
+    require_sound_cells(cells)
+    return cells
+
+
+def require_sound_cells(cells: AnnData) -> None:
+    """Raise `InputError` if a matrix in memory has indices that point nowhere; a view would follow them."""
+    if not cells.isbacked:
+        require_sound(cells.X, "X")
+    for name, layer in cells.layers.items():
+        require_sound(layer, f"layer {name!r}")
 
 
 def unreadable(path: Path, error: Exception) -> InputError:

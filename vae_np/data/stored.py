@@ -5,7 +5,8 @@ in ranges of at most 1,024 rows, of which those that are wanted are kept, so tha
 rows needs no more memory than its result. The engines are those of anndata: its CSR data set on disk, the
 dense ones of h5py and zarr. A matrix stored by columns (CSC) has no rows that could be read one by one.
 
-Every range is checked as it is read: a file can be changed, cut or removed while it is in use.
+Every range is checked as it is read: a file can be changed, cut or removed while it is in use. What cannot be
+seen is a zarr folder that has lost single files with values: chunks of zeros have none, so these are zeros.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from vae_np.errors import InputError
+from vae_np.errors import InputError, first_line
 
 RANGE = 1024  # rows
 DENSE = ("h5py", "zarr")
@@ -121,10 +122,12 @@ class Stored:
             x = self.source[first:last] if len(rows) else np.zeros((0, self.source.shape[1]), self.dtype)
             if sparse.issparse(x):
                 _require_entries_once(x)
+        except MemoryError:
+            raise
         except Exception as error:  # h5py and zarr raise a dozen types
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(
-                f"{self.where} can no longer be read from its file ({reason}): it is damaged or was changed"
+                f"{self.where} can no longer be read from its file ({first_line(error)}): it is damaged or "
+                "was changed, or has to be read whole (on the command line: leave out --backed)"
             ) from error
         if not np.array_equal(rows, np.arange(first, last)):
             x = x[rows - first]

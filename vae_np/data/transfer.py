@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from vae_np.errors import InputError
@@ -82,6 +83,23 @@ def _remember(url: str, headers: http.client.HTTPMessage, tag: Path) -> None:
     tag.write_text(f"{url}\n{version}")
 
 
+class _StayEncrypted(urllib.request.HTTPRedirectHandler):
+    """Follow the server's redirects, but none from https to anything else."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        if urlsplit(req.full_url).scheme == "https" != urlsplit(newurl).scheme:
+            raise urllib.error.URLError(f"it leads to {newurl}, which is not encrypted")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def _answer(url: str, have: int, version: str) -> http.client.HTTPResponse:
     """Ask for the file from byte `have` on; InputError with the reason where no file comes."""
     request = urllib.request.Request(url, headers={"User-Agent": "vae_np", "Accept-Encoding": "identity"})
@@ -89,7 +107,7 @@ def _answer(url: str, have: int, version: str) -> http.client.HTTPResponse:
         request.add_header("Range", f"bytes={have}-")
         request.add_header("If-Range", version)
     try:
-        return urllib.request.urlopen(request, timeout=TIMEOUT)
+        return urllib.request.build_opener(_StayEncrypted).open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # no byte after `have`
             return error  # type: ignore[return-value]  # an HTTPError is an answer too

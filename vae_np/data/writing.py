@@ -73,11 +73,10 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         If writing fails, as on a full disk; it names the file.
     """
     path = require_writable(path)
-    temporary = path.with_name(_prefix(path) + secrets.token_hex(8))
+    temporary = path.with_name(f"{hidden_name(path)}-{secrets.token_hex(8)}")
     try:  # the name is known before the file is there: no interrupt can come in between
         temporary.touch(0o600, exist_ok=False)
         yield temporary
-        temporary.chmod(path.stat().st_mode if path.exists() else 0o666 & ~_umask())
         put_in_place(temporary, path)
     except OSError as error:
         if error.filename in (None, str(temporary)):
@@ -88,7 +87,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 
 def put_in_place(temporary: Path, path: Path) -> None:
-    """Give a complete file its name, in whose place another may be; on the disk itself when this returns.
+    """Give a complete file its name and the mode of the file that it replaces, if there is one.
+
+    It is on the disk itself when this returns.
 
     Parameters
     ----------
@@ -97,7 +98,8 @@ def put_in_place(temporary: Path, path: Path) -> None:
     path
         Its name to be.
     """
-    _to_disk(temporary)
+    _to_disk(temporary)  # before the mode, which may forbid writing
+    temporary.chmod(path.stat().st_mode if path.exists() else 0o666 & ~_umask())
     temporary.replace(path)
     _names_to_disk(path.parent)
 
@@ -111,13 +113,13 @@ def remove_leftovers(path: str | Path) -> None:
         The file; nobody may be writing it now, as inside `vae_np.data.locking.locked`.
     """
     path = Path(path).resolve()
-    for leftover in path.parent.glob(_prefix(path) + "*"):
+    for leftover in path.parent.glob(hidden_name(path) + "-*"):
         leftover.unlink(missing_ok=True)
 
 
-def _prefix(path: Path) -> str:
-    """How the names of temporary files for this one begin, of the same length however long its name is."""
-    return f".vae_np-{zlib.crc32(path.name.encode(errors='surrogateescape')):08x}-"
+def hidden_name(path: Path) -> str:
+    """How the names of hidden files for this one begin, of the same length however long its name is."""
+    return f".vae_np-{zlib.crc32(path.name.encode(errors='surrogateescape')):08x}"
 
 
 def _to_disk(file: Path) -> None:

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from vae_np.data.matrix import InMemory
 from vae_np.data.writing import whole_file
+from vae_np.errors import InputError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -67,20 +68,25 @@ def write_cells(
     Raises
     ------
     InputError
-        If nothing can be written there.
+        If nothing can be written there, or the name is that of a .zarr folder.
     OSError
         If writing fails, as on a full disk.
+    ValueError
+        If x has another number of rows than there are cells.
     """
     import h5py
     from anndata.io import write_elem
 
+    require_no_zarr(path)
     how = {"compression": compression}
     with whole_file(path) as temporary, ForgivingFile(temporary, "w+") as raw:
         try:
             with h5py.File(raw, "w") as file:
                 write_elem(file, "/", cells, dataset_kwargs=how)
+                n_rows = 0
                 for rows in x:
                     _append(file, rows, how)
+                    n_rows += rows.shape[0]
                     if raw.error:
                         break
         except Exception as error:
@@ -89,6 +95,14 @@ def write_cells(
             raise raw.error from error  # HDF5 reads back what it believes it has written
         if raw.error:
             raise raw.error
+        if n_rows not in (0, cells.n_obs):
+            raise ValueError(f"x has {n_rows} rows for {cells.n_obs} cells")
+
+
+def require_no_zarr(path: str | Path) -> None:
+    """Raise `InputError` if a file to be has the name of a .zarr folder, as which it would be read later."""
+    if Path(path).suffix == ".zarr":
+        raise InputError(f"{path} has the name of a .zarr folder: what is written is an .h5ad file")
 
 
 def _append(file: Any, rows: InMemory, how: dict[str, Any]) -> None:  # noqa: ANN401 - of h5py

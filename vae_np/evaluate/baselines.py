@@ -25,6 +25,8 @@ from vae_np.scgen.delta import shared_types
 
 MIN_TYPES = 3  # two types lie on a line whatever their means are
 MOST_IN_MEMORY = 2000  # cells of a group, where all of them are in a file
+LARGEST_GRAM = 8192  # rows of a matrix whose components are computed, where all cells are in a file: 0.5 GB
+MOST_VALUES = 2**26  # of cells, fewer than genes, that are made dense for that: 0.5 GB
 CONSTANT = 1e-10  # relative to the mean: above the rounding of a mean, below any measured difference
 
 
@@ -160,7 +162,14 @@ def pca_shift(seen: Seen) -> np.ndarray:
     decoder is linear, x + decode(z + delta) - decode(z) = x + V V^T (mean shift of x): the mean shift
     without its part outside the components. With as many components as the cells have directions,
     it is the mean shift.
+
+    Raises
+    ------
+    InputError
+        Also if the cells are in a file and `too_large_for_pca`.
     """
+    if isinstance(seen.x, Stored) and (reason := too_large_for_pca(*seen.x.shape)):
+        raise InputError(reason)
     _, control, stimulated = seen.type_means()
     shift = (stimulated - control).mean(axis=0)
     return seen.target_control() + projected(shift, seen.x, seen.n_components)
@@ -200,6 +209,13 @@ def nearest_type(seen: Seen) -> np.ndarray:
     cells = seen.target_control()
     nearest = np.argmin(np.linalg.norm(control - cells.mean(axis=0), axis=1))
     return cells + (stimulated[nearest] - control[nearest])
+
+
+def too_large_for_pca(n: int, d: int) -> str:
+    """Say why n cells and d genes of a file are too many for principal components; '' if they are not."""
+    if min(n, d) <= LARGEST_GRAM and (d <= n or n * d <= MOST_VALUES):
+        return ""
+    return f"the principal components of {n} cells x {d} genes in a file would take too much memory"
 
 
 def leading(gram: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

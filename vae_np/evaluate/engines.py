@@ -7,10 +7,11 @@ bring the results as they come, not in order.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
+from contextlib import closing
 from threading import Thread
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from warnings import catch_warnings, simplefilter
 
 from vae_np.errors import InputError
@@ -23,7 +24,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 SECONDS_TO_WAIT = 60  # for a worker, at the beginning or after all have died
 _watches = False  # whether this process, a child, looks whether its parent is there
-SENT_AGAIN = 3  # as often as Dask itself gives a task to another worker
+SENT_AGAIN = 3  # if nothing is finished meanwhile; as often as Dask itself gives a task to another worker
 
 
 def is_serial(n_jobs: int | None) -> bool:
@@ -37,6 +38,8 @@ def by_processes(
     work: Callable[[Shared, Item], Result], shared: Shared, items: Sequence[Item], n_jobs: int | None
 ) -> Iterator[Result]:
     """Do all items by processes on this machine, or wherever ``joblib.parallel_config`` says.
+
+    If a process is killed, what is left is given to new ones.
 
     Parameters
     ----------
@@ -55,33 +58,53 @@ def by_processes(
     Raises
     ------
     InputError
-        If a process is killed, as when the machine has no memory left.
+        If processes are killed again and again, as when the machine has no memory left.
     """
-    from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+    left, n_killed = dict(enumerate(items)), 0
+    while left:
+        n_before = len(left)
+        try:
+            with closing(_by_new_processes(work, shared, left, n_jobs)) as results:
+                for i, result in results:
+                    del left[i]
+                    yield result
+        except TerminatedWorkerError:
+            n_killed = 1 if len(left) < n_before else n_killed + 1
+            if n_killed > SENT_AGAIN:
+                raise InputError(
+                    "a process that was training has been killed, perhaps for want of memory: use fewer at a "
+                    "time"
+                ) from None
+
+
+def _by_new_processes(
+    work: Callable[[Shared, Item], Result], shared: Shared, items: Mapping[int, Item], n_jobs: int | None
+) -> Generator[tuple[int, Result], Any, None]:
+    """Do numbered items until all are done or a process is killed, and yield numbers and results."""
+    from joblib import Parallel, delayed
+
     parallel = Parallel(n_jobs, return_as="generator_unordered", batch_size=1)
-    results = parallel(delayed(_by_child)(os.getpid(), work, shared, item) for item in items)
+    parent, calls = os.getpid(), list(items.items())
+    results = parallel(delayed(_by_child)(parent, work, shared, *call) for call in calls)
     try:
-        for result in results:  # noqa: UP028 - closing is ours
-            yield result
-    except TerminatedWorkerError:
-        raise InputError(
-            "a process that was training has been killed, perhaps for want of memory: use fewer at a time"
-        ) from None
+        yield from results
     finally:
         with catch_warnings():
             simplefilter("ignore")  # it warns of tasks that nobody waits for any more
             results.close()
 
 
-def _by_child(parent: int, work: Callable[[Shared, Item], Result], shared: Shared, item: Item) -> Result:
+def _by_child(
+    parent: int, work: Callable[[Shared, Item], Result], shared: Shared, number: int, item: Item
+) -> tuple[int, Result]:
     """Do an item in a child process, which ends soon if its parent is killed and nobody waits for it."""
     global _watches
     if not _watches and os.getppid() == parent:
         _watches = True
         Thread(target=_end_with, args=[parent], daemon=True).start()
-    return work(shared, item)
+    return number, work(shared, item)
 
 
 def _end_with(parent: int) -> None:
@@ -117,10 +140,9 @@ def by_cluster(
     """
     from distributed import KilledWorker, as_completed
 
-    left = list(items)
-    for _ in range(1 + SENT_AGAIN):
-        if not left:
-            return
+    left, n_lost = list(items), 0
+    while left:
+        n_before = len(left)
         try:
             client.wait_for_workers(1, timeout=SECONDS_TO_WAIT)
             (data,) = client.scatter([shared], broadcast=True, hash=False)
@@ -140,5 +162,6 @@ def by_cluster(
             yield result
         if left and client.status != "running":
             raise InputError("the connection to the Dask scheduler is lost")
-    if left:
-        raise InputError("all workers of the Dask cluster died again and again")
+        n_lost = 1 if len(left) < n_before else n_lost + 1
+        if left and n_lost > SENT_AGAIN:
+            raise InputError("all workers of the Dask cluster died again and again")

@@ -11,6 +11,8 @@ from inspect import signature
 from itertools import product
 from typing import Any
 
+import numpy as np
+
 from vae_np.errors import InputError
 from vae_np.evaluate.experiment import SCGEN, Experiment
 from vae_np.scgen.predictor import ScGen
@@ -75,7 +77,13 @@ def variant(experiment: Experiment, method: str) -> Experiment:
 
 def _require_settings(experiment: Experiment) -> None:
     """Raise InputError, before any training, for a value that one of them could not have."""
-    ScGen(**experiment.model)
+    model = ScGen(**experiment.model).settings
     defaults = {name: parameter.default for name, parameter in signature(fit).parameters.items()}
     known = {field.name: defaults[field.name] for field in fields(TrainSettings)}
-    TrainSettings(**known | {name: v for name, v in experiment.training.items() if name in known})
+    given = {name: value for name, value in experiment.training.items() if name in known}
+    if not isinstance(stops := given.get("early_stopping", True), bool | np.bool_):
+        raise InputError(f"early_stopping is {stops!r}: give true or false")
+    training = TrainSettings(**known | given | {"kl_weight": model.kl_weight})
+    training.require_range_of(np.dtype(model.dtype))
+    if training.batch_size == 1 and model.n_layers:
+        raise InputError("batch_size is 1: give at least 2 (batch norm has no variance of one cell)")

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from anndata import AnnData
 
-from vae_np.evaluate.baselines import BASELINES, Baseline
+from vae_np.data.expression import log_matrix
+from vae_np.data.stored import Stored
+from vae_np.evaluate.baselines import BASELINES, Baseline, too_large_for_pca
 from vae_np.evaluate.experiment import SCGEN, Experiment, Say, silent, train
 from vae_np.evaluate.held_out import Row, Split
 from vae_np.evaluate.scoring import score_context
@@ -57,7 +59,7 @@ def run(
     experiment, context, seed
         What to do.
     say
-        Called with a line now and then.
+        Called with a line now and then; also if there are too many cells in a file for ``pca_shift``.
     baselines
         As in `score_held_out`.
 
@@ -71,6 +73,9 @@ def run(
     InputError, DivergedError
         As in `train` and `score_context`.
     """
+    reason = too_large_for_pca(*split.train.shape) if "pca_shift" in baselines else ""
+    if reason and isinstance(log_matrix(split.train, experiment.layer), Stored):
+        say(f"{context}: no shift in PCA space, as {reason}")
     model = train(split.train, experiment, seed, say)
     predicted, rows = score_context(model, split, experiment, context, seed, baselines)
     return Run(context, seed, rows, predicted, split, model)

@@ -30,7 +30,7 @@ from vae_np.model import evidence
 from vae_np.model.inference import expectation, posterior, posterior_mean, residual_variance
 from vae_np.model.params import Params, Sizes, Stats, initialize
 from vae_np.scgen.arithmetic import Reference
-from vae_np.scgen.cells import further_labels, labels, match_genes, matched_matrix
+from vae_np.scgen.cells import further_labels, labels, match_genes, matched_matrix, require_storable
 from vae_np.scgen.estimates import Estimate, Estimator, estimate
 from vae_np.scgen.fitted import Fitted
 from vae_np.scgen.model_file import read_model, write_model
@@ -180,6 +180,7 @@ class CellVae:
         x = log_matrix(adata, layer)
         condition, cell_type = labels(adata, condition_key), labels(adata, cell_type_key)
         context = further_labels(adata, context_keys, but=(condition_key, cell_type_key))
+        require_storable([*adata.var_names, layer], "gene or layer")
         settings = self.settings
         checkpoints: Checkpoints | None = None
         if checkpoint is not None:

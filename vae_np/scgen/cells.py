@@ -1,6 +1,6 @@
 """What the model takes out of an AnnData: labels without gaps, and X with its genes matched by name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from anndata import AnnData
@@ -11,6 +11,7 @@ from vae_np.errors import InputError
 from vae_np.scgen.arithmetic import require_known
 
 LISTED = 10
+LONGEST_KEY = 60_000  # bytes; zip has room for 65,535 with what stands around it
 
 
 def labels(adata: AnnData, key: str) -> np.ndarray:
@@ -31,8 +32,8 @@ def labels(adata: AnnData, key: str) -> np.ndarray:
     Raises
     ------
     InputError
-        If there is no such column, a cell has no label, or a label ends in a NUL character, which
-        NumPy drops.
+        If there is no such column, a cell has no label, a label ends in a NUL character, which NumPy drops,
+        or is no text that can be written.
     """
     if not isinstance(adata, AnnData):
         raise InputError(f"an AnnData is needed, got {type(adata).__name__}: labels are columns of its obs")
@@ -47,7 +48,30 @@ def labels(adata: AnnData, key: str) -> np.ndarray:
     cut = next((name for name in column if isinstance(name, str) and name.endswith("\0")), None)
     if cut is not None:
         raise InputError(f"obs column {key!r} holds {cut!r}, which ends in a NUL character: rename it")
+    require_storable([key, *column.unique()], "label")
     return column.astype(str).to_numpy(dtype=np.str_)
+
+
+def require_storable(names: Iterable[object], what: str) -> None:
+    """Make sure, before training, that a model file can hold names: half of a surrogate pair is no character.
+
+    Parameters
+    ----------
+    names
+        Of genes, labels or columns.
+    what
+        What each of them is called.
+
+    Raises
+    ------
+    InputError
+        If UTF-8 has no code for one.
+    """
+    for name in names:
+        try:
+            str(name).encode()
+        except UnicodeEncodeError:
+            raise InputError(f"{what} {name!r} holds half a character, as no file can: rename it") from None
 
 
 def further_labels(adata: AnnData, keys: Sequence[str], but: tuple[str, str]) -> dict[str, np.ndarray]:
@@ -70,11 +94,15 @@ def further_labels(adata: AnnData, keys: Sequence[str], but: tuple[str, str]) ->
     Raises
     ------
     InputError
-        As in `labels`, or if `keys` is one string.
+        As in `labels`, if `keys` is one string, or if no entry of a model file can have that name.
     """
     if isinstance(keys, str) or not isinstance(keys, Sequence | np.ndarray):
         raise InputError(f"context_keys is {keys!r}: give a list of columns of obs")
-    return {key: labels(adata, key) for key in keys if key not in but}
+    columns = {key: labels(adata, key) for key in keys if key not in but}
+    for key in columns:
+        if "\0" in key or len(key.encode()) > LONGEST_KEY:
+            raise InputError(f"obs column {key!r} has too long a name, or a NUL character in it: rename it")
+    return columns
 
 
 def control_cells(

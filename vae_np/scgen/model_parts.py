@@ -23,9 +23,11 @@ NUMBERS = ("params", "stats", "residual_variance", "z")
 
 def _names(names: Any) -> list[str]:  # noqa: ANN401 - what a JSON text may have in that place
     """Require a list of different strings that can be printed."""
-    if not isinstance(names, list) or len(set(names)) < len(names):
-        raise ValueError("names are no list, or one stands twice")
+    if not isinstance(names, list):
+        raise ValueError("names are no list")
     "".join(names).encode()  # raises for what is no string, and for half a surrogate pair
+    if len(set(names)) < len(names):
+        raise ValueError("a name stands twice")
     return names
 
 
@@ -35,8 +37,10 @@ def _labels(header: Header, arrays: Arrays, name: str) -> np.ndarray:
     In an array of fixed width every cell would take the room of the longest name.
     """
     names, codes = np.array(_names(header[f"{name}_names"]), object), arrays[name + CODES]
-    if codes.ndim != 1 or codes.dtype.kind not in "iu" or codes.min(initial=0) < 0:
+    if codes.ndim != 1 or codes.dtype.kind not in "iu":
         raise ValueError(f"the codes of {name} are no indices")
+    if codes.min(initial=0) < 0 or (len(codes) and codes.max() >= len(names)):  # unsigned ones may wrap
+        raise ValueError(f"a code of {name} counts no name")
     return names[codes]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from vae_np.errors import InputError, real_number, whole_number
 
 TINY = float(np.finfo(np.float32).tiny)  # a smaller variance would be 0 in float32
+MOST_THREADS = 1024  # they are started, whoever wrote the file that asks for them
 MOST_LAYERS = 1000  # each costs objects, whatever its width: a file must not be able to ask for a billion
 
 
@@ -41,7 +42,7 @@ class Settings:
             "seed": whole_number("seed", self.seed, least=0),
         }
         if self.n_threads is not None:
-            checked["n_threads"] = whole_number("n_threads", self.n_threads, least=1)
+            checked["n_threads"] = whole_number("n_threads", self.n_threads, least=1, most=MOST_THREADS)
         for name, value in checked.items():
             object.__setattr__(self, name, value)  # plain numbers, whatever kind was given
         if self.dtype not in ("float32", "float64", np.float32, np.float64):

@@ -24,6 +24,7 @@ from vae_np.train.trained import as_history, named
 
 CHECKPOINT = Kind("checkpoint", "vae_np.checkpoint", 2)
 HISTORY = "history_"
+MOST_STEPS = 2**53  # the next one is still a number of its own in float64
 
 
 class Checkpoint(NamedTuple):
@@ -131,21 +132,27 @@ def restore(state: State, checkpoint: Checkpoint, validates: bool) -> None:
         If the parts of the checkpoint do not fit together, or not to this model.
     """
     arrays, sizes = dict(checkpoint.arrays), state.params.sizes
-    for name in ("params", "stats", "m", "v", "best_params", "best_stats"):
+    vectors = "params", "stats", "m", "v", "best_params", "best_stats"
+    for name in vectors:
         expected = state.stats.flat if name.endswith("stats") else state.params.flat
         found = arrays[name]
         if (found.shape, found.dtype) != (expected.shape, expected.dtype) or not np.isfinite(found).all():
             raise ValueError(f"{name} does not hold the finite numbers that this model has")
     parts = ("train", "validation") if validates else ("train",)
     names = ["kl_weight", *(name for part in parts for name in named(part, np.zeros(3)))]
+    if {*arrays} != {*vectors, *(HISTORY + name for name in names)}:
+        raise ValueError("there are arrays that no checkpoint has")
     losses = np.array([arrays.pop(HISTORY + name) for name in names])  # of other lengths: ValueError
     if losses.ndim != 2 or losses.dtype != np.float64 or not np.isfinite(losses).all():
         raise ValueError("the history is not one number an epoch")
 
     state.params.flat[:], state.adam.m[:], state.adam.v[:] = arrays["params"], arrays["m"], arrays["v"]
-    state.adam.t = whole_number("n_steps", checkpoint.n_steps, least=losses.shape[1])
+    state.adam.t = whole_number("n_steps", checkpoint.n_steps, least=losses.shape[1], most=MOST_STEPS)
     state.stats = Stats(sizes, arrays["stats"])
     state.best = Params(sizes, arrays["best_params"]), Stats(sizes, arrays["best_stats"])
+    layers = [layer for each in (state.stats, state.best[1]) for layer in (*each.encoder, *each.decoder)]
+    if (arrays["v"] < 0).any() or any((layer.var < 0).any() for layer in layers):
+        raise ValueError("a mean of squares, or a variance, is negative")
     for epoch in losses.T.tolist():
         state.take_in(dict(zip(names, epoch, strict=True)))
     for name, source in state.sources._asdict().items():

@@ -3,6 +3,9 @@
 An endless loop, a crash or a file that eats all memory becomes a report; what the file prints goes to stderr
 and disturbs nothing. The file computes, and we compare: it sends arrays, never a verdict. SECURITY.md says
 what this protects against and what it does not.
+
+All that decides is loaded before a learner's file runs, and compiles nothing: what the file writes beside
+itself cannot stand in for it.
 """
 
 import os
@@ -15,8 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from vae_np.errors import InputError
+from vae_np.kernels import use
+from vae_np.verify.check import check, contract_of
 from vae_np.verify.runner.environment import scrubbed
 from vae_np.verify.runner.folder import temporary_folder
+from vae_np.verify.runner.linux import out_of_reach
+from vae_np.verify.runner.remote import NoFunctionError as NoFunctionError
 from vae_np.verify.runner.remote import RemoteFunction
 
 SECONDS = 30.0
@@ -57,6 +64,8 @@ def check_file(
 
     Raises
     ------
+    NoFunctionError
+        If the file has no such function.
     InputError
         If the target is no FILE.py:FUNCTION, the file is missing, or label or level are wrong.
     """
@@ -66,16 +75,15 @@ def check_file(
     if not Path(file).is_file():
         raise InputError(f"file {file} does not exist")
     order = [str(Path(file).resolve()), function, str(seconds), str(memory)]
+    outputs = contract_of(label).outputs
     start = time.monotonic()
-    with temporary_folder() as folder, _warden(order, folder) as child:
-        from vae_np.verify.check import check, contract_of  # takes a second, in which the file is loaded
-
-        fn = RemoteFunction(child, contract_of(label).outputs, start, seconds)
+    with use("numpy"), out_of_reach(), temporary_folder() as folder, _warden(order, folder) as child:
+        fn = RemoteFunction(child, outputs, start, seconds)
         fn.wait_until_loaded()
         if not fn.ended:
             report = check(label, fn, level=level, seed=seed)
     if fn.ended:
-        return {"label": label, "ok": False, "message": f"wrong; {fn.ended}", "terms": [], "outputs": {}}
+        return failed(label, fn.ended)
     return {
         "label": label,
         "ok": report.ok,
@@ -83,6 +91,11 @@ def check_file(
         "terms": [term._asdict() for term in report.terms],
         "outputs": report.outputs,
     }
+
+
+def failed(label: str, why: str) -> dict[str, Any]:
+    """Return the answer about a file that gave nothing to compare."""
+    return {"label": label, "ok": False, "message": f"wrong; {why}", "terms": [], "outputs": {}}
 
 
 @contextmanager

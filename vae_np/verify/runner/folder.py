@@ -2,15 +2,18 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
+SECONDS = 10.0  # in which a folder is removed; what is left then stays
+
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Yield a new, empty folder, and remove it afterwards with all that it holds.
+    """Yield a new, empty folder, and remove it afterwards, as far as time allows, with all that it holds.
 
     Yields
     ------
@@ -21,11 +24,11 @@ def temporary_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        with suppress(OSError):  # gone already, or held open where that matters
+        with suppress(OSError):  # gone already, held open where that matters, or too much
             remove(folder)
 
 
-def remove(folder: Path) -> None:
+def remove(folder: Path, seconds: float = SECONDS) -> None:
     """Remove a folder. Links are removed, not followed; no folder is too deep, and none is write-protected.
 
     Each subfolder's contents are moved up into `folder` under new names, until only files are left: no path
@@ -34,22 +37,24 @@ def remove(folder: Path) -> None:
     Parameters
     ----------
     folder
-        The folder, in which nobody is writing.
+        The folder. Somebody may still be filling it.
+    seconds
+        What is left after this time stays.
 
     Raises
     ------
     OSError
-        If something in it belongs to somebody else or is in use.
+        If something in it belongs to somebody else or is in use, or the time is over.
     """
     folder.chmod(0o700)
-    names = count()
-    while entries := list(os.scandir(folder)):
-        for entry in entries:
+    names, end = count(), time.monotonic() + seconds
+    while os.listdir(folder):
+        for entry in _entries(folder, end):
             if not entry.is_dir(follow_symlinks=False):
                 os.unlink(entry)
                 continue
             os.chmod(entry, 0o700)
-            for inner in list(os.scandir(entry)):
+            for inner in _entries(entry, end):
                 if inner.is_dir(follow_symlinks=False):
                     os.chmod(inner, 0o700)  # a folder that may not be written cannot be moved
                     os.rename(inner, _new_name(folder, names))
@@ -57,6 +62,13 @@ def remove(folder: Path) -> None:
                     os.unlink(inner)
             os.rmdir(entry)
     folder.rmdir()
+
+
+def _entries(folder: str | os.PathLike[str], end: float) -> Iterator[os.DirEntry[str]]:
+    for entry in list(os.scandir(folder)):
+        if time.monotonic() > end:
+            raise TimeoutError(f"there is more in {folder} than can be removed in time")
+        yield entry
 
 
 def _new_name(folder: Path, names: Iterator[int]) -> Path:

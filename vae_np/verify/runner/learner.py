@@ -11,7 +11,8 @@ from vae_np.errors import InputError
 from vae_np.verify.outputs import WrongOutputError, as_arrays, call, where_raised
 from vae_np.verify.runner.wire import MOST_BYTES, packed, read_message
 
-NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
+LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyaddr", "socket.gethostbyname", "socket.getnameinfo")
+ADDRESSED = ("socket.connect", "socket.sendmsg", "socket.sendto")
 
 
 def serve(file: Path, function: str, requests: BinaryIO, replies: BinaryIO) -> None:
@@ -42,7 +43,7 @@ def serve(file: Path, function: str, requests: BinaryIO, replies: BinaryIO) -> N
     reply({"loaded": True})
     while True:
         try:
-            request, arrays = read_message(requests)
+            request, arrays = read_message(requests, text=True)
         except EOFError:
             return None
         values = iter(arrays)
@@ -109,6 +110,10 @@ def load(file: Path, function: str) -> Callable[..., Any]:
 
 
 def _refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
-    """Say plainly that there is no network; sockets within the machine (their address is a path) may be."""
-    if event in NETWORK and not isinstance(arguments[-1], str | bytes):
+    """Say plainly that there is no network; sockets within the machine may be.
+
+    Their address is a path. Where there is none, the socket is connected already.
+    """
+    away = event in ADDRESSED and not isinstance(arguments[-1], str | bytes | None)
+    if away or event in LOOKUPS:
         raise PermissionError("a file that is checked opens no network connection")

@@ -1,13 +1,15 @@
-"""What Linux alone can do for the warden: adopt orphans, see all descendants, leave the network."""
+"""What Linux alone can do: adopt orphans, see all descendants, leave the network, be out of reach."""
 
 import ctypes
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # from linux/prctl.h and linux/sched.h
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
+PR_GET_DUMPABLE, PR_SET_DUMPABLE = 3, 4
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 
@@ -26,9 +28,26 @@ def gain_no_rights() -> None:
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
-def _prctl(option: int, value: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, ctypes.c_ulong(value), *[ctypes.c_ulong(0)] * 3)
+def set_reachable(reachable: bool) -> None:
+    """Say whether other processes of the same user may open this one's files and memory; root's may."""
+    _prctl(PR_SET_DUMPABLE, int(reachable))
+
+
+@contextmanager
+def out_of_reach() -> Iterator[None]:
+    """Be out of reach of other processes inside a `with` block."""
+    before = _prctl(PR_GET_DUMPABLE, 0) == 1
+    set_reachable(False)
+    try:
+        yield
+    finally:
+        set_reachable(before)
+
+
+def _prctl(option: int, value: int) -> int:
+    if sys.platform != "linux":
+        return 0
+    return ctypes.CDLL(None).prctl(option, ctypes.c_ulong(value), *[ctypes.c_ulong(0)] * 3)
 
 
 def descendants(pid: int) -> list[int]:

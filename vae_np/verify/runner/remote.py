@@ -5,20 +5,23 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from vae_np.errors import InputError
 from vae_np.verify.outputs import WrongOutputError
-from vae_np.verify.runner.relay import harmless, write_all
-from vae_np.verify.runner.wire import packed, read_message
+from vae_np.verify.runner.relay import harmless
+from vae_np.verify.runner.wire import packed, read_message, send
 
 GRACE = 1.0  # seconds beyond the limit, in which the warden ends the learner
 LONGEST = 1000  # characters of a sentence from the learner's process
 
 Message = tuple[dict[str, Any], list[np.ndarray]]
+
+
+class NoFunctionError(InputError):
+    """The learner's file has no function of the name that was asked for."""
 
 
 class RemoteFunction:
@@ -54,7 +57,7 @@ class RemoteFunction:
 
         Raises
         ------
-        InputError
+        NoFunctionError
             If the file has no such function.
         """
         try:
@@ -62,7 +65,7 @@ class RemoteFunction:
         except WrongOutputError:
             return
         if "input_error" in fields:
-            raise InputError(_sentence(fields["input_error"]))
+            raise NoFunctionError(_sentence(fields["input_error"]))
         if "wrong" in fields:
             self.ended = _sentence(fields["wrong"])
 
@@ -79,8 +82,12 @@ class RemoteFunction:
         plain = [None if isinstance(argument, np.ndarray) else argument for argument in arguments]
         arrays = [argument for argument in arguments if isinstance(argument, np.ndarray)]
         request = packed({"outputs": self._outputs, "arguments": plain}, arrays)
-        with suppress(OSError):  # if nobody reads it, we hear why when we wait for the reply
-            write_all(self._requests, request)
+        try:
+            send(self._requests, request, self._left() + GRACE)
+        except TimeoutError as late:
+            self._end(late)
+        except OSError:  # nobody reads any more, and we hear why when we wait for the reply
+            pass
         fields, outputs = self._reply()
         if "wrong" in fields:
             raise WrongOutputError(_sentence(fields["wrong"]))
@@ -98,13 +105,16 @@ class RemoteFunction:
 
         threading.Thread(target=fetch, daemon=True).start()
         try:
-            got = answer.get(timeout=max(0.0, self._left()) + GRACE)
+            got = answer.get(timeout=max(0.0, self._left() + GRACE))
         except queue.Empty:
             got = EOFError()
         if isinstance(got, Exception):
-            self.ended = self._why(got)
-            raise WrongOutputError(self.ended)
+            self._end(got)
         return got
+
+    def _end(self, error: Exception) -> NoReturn:
+        self.ended = self._why(error)
+        raise WrongOutputError(self.ended)
 
     def _left(self) -> float:
         return self._start + self._seconds - time.monotonic()
@@ -134,4 +144,5 @@ def _about_the_end(status: int) -> str:
 
 def _sentence(text: object) -> str:
     """Take what the learner's process says as one line of printable text."""
-    return harmless(str(text)[:LONGEST].replace("\n", " ").replace("\t", " "))
+    said = text if isinstance(text, str) else "its process sent a reason that is no text"
+    return harmless(said[:LONGEST].replace("\n", " ").replace("\t", " "))

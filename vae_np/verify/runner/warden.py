@@ -35,12 +35,14 @@ def main(arguments: list[str]) -> None:
     linux.end_with_parent(signal.SIGTERM)
     linux.adopt_orphans()
     linux.leave_the_network()
+    linux.set_reachable(False)
     reader, writer = os.pipe()
     learner = os.fork()
     if not learner:
         os.setsid()
         linux.end_with_parent(signal.SIGKILL)
         linux.gain_no_rights()
+        linux.set_reachable(True)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         for output in (1, 2):
             os.dup2(writer, output)
