@@ -63,7 +63,7 @@ class Sampler(threading.Thread):
         self.phase, self.phase_start, self.cpu_start = phase, now, time.process_time()
 
 
-def whole_way(path: str, backed: bool, n_threads: int, n_epochs: int) -> dict[str, Any]:
+def whole_way(path: str, backed: bool, n_threads: int, n_epochs: int, n_hidden: int) -> dict[str, Any]:
     """Train, encode, predict and score once; this process's peak memory in MB, its seconds and samples."""
     from vae_np.data import read_cells, write_cells
     from vae_np.evaluate.experiment import Experiment
@@ -77,7 +77,7 @@ def whole_way(path: str, backed: bool, n_threads: int, n_epochs: int) -> dict[st
     split = hold_out(cells, *NAMES, "stimulated", TARGET)
     del cells
     sampler.begin("fit")
-    model = ScGen(n_threads=n_threads)
+    model = ScGen(n_hidden=n_hidden, n_threads=n_threads)
     keys = dict(zip(("condition_key", "cell_type_key"), NAMES, strict=True))
     model.fit(split.train, **keys, max_epochs=n_epochs, early_stopping=False, progress=False)
     sampler.begin("encode")
@@ -172,24 +172,26 @@ def draw(runs: dict[str, list[dict[str, Any]]], found: dict[str, list[list[float
 @click.command()
 @click.option("--cells", "n_cells", default=1_000_000, help="Cells, mixed, for memory and speed.")
 @click.option("--genes", "n_genes", default=2000, help="Genes.")
+@click.option("--hidden", "n_hidden", default=800, help="Hidden units.")
 @click.option("--epochs", "n_epochs", default=1, help="Epochs, for memory and speed.")
 @click.option("--rounds", default=1, help="How often each form has its turn.")
 @click.option("--threads", "n_threads", default=2, help="Threads.")
 @click.option("--sorted-cells", default=60_000, help="Cells, sorted, for convergence; 0 leaves it out.")
 @click.option("--sorted-epochs", default=10, help="Epochs, for convergence.")
-@click.option("--hidden", "n_hidden", default=400, help="Hidden units, for convergence.")
+@click.option("--sorted-hidden", default=400, help="Hidden units, for convergence.")
 @click.option("--seeds", default=3, help="Seeds, for convergence.")
 @click.option("--folder", type=click.Path(path_type=Path, exists=True), help="Where the cells are written.")
 @out_option
 def main(
     n_cells: int,
     n_genes: int,
+    n_hidden: int,
     n_epochs: int,
     rounds: int,
     n_threads: int,
     sorted_cells: int,
     sorted_epochs: int,
-    n_hidden: int,
+    sorted_hidden: int,
     seeds: int,
     folder: Path | None,
     out: Path,
@@ -205,7 +207,7 @@ def main(
         click.echo(f"{n_cells} cells x {n_genes} genes written, {density:.1%} not zero", err=True)
         for _ in range(rounds):
             for form, (suffix, backed) in FORMS.items():
-                how = {"backed": backed, "n_threads": n_threads, "n_epochs": n_epochs}
+                how = {"backed": backed, "n_threads": n_threads, "n_epochs": n_epochs, "n_hidden": n_hidden}
                 runs[form].append(
                     own_process("out_of_core", "whole_way", n_threads, path=path + suffix, **how)
                 )
@@ -219,7 +221,7 @@ def main(
             path = os.fspath(Path(name) / "sorted.h5ad")
             sizes = {"n_cells": sorted_cells, "n_genes": n_genes}
             own_process("cells_on_disk", "write_simulated", 1, path=path, is_sorted=True, **sizes)
-            how = {"n_epochs": sorted_epochs, "n_hidden": n_hidden, "n_threads": n_threads, "path": path}
+            how = {"n_epochs": sorted_epochs, "n_hidden": sorted_hidden, "n_threads": n_threads, "path": path}
             for seed in range(seeds):
                 for label, (block, buffer) in {"full shuffle": (4, sorted_cells), **BLOCKS}.items():
                     blocks = {"block_size": block, "buffer_size": buffer, "seed": seed}
@@ -228,8 +230,9 @@ def main(
                     )
                     click.echo(f"{label}, seed {seed}: {min(found[label][-1]):.2f} nats", err=True)
         click.echo(convergence_table(found))
-    settings = {**sizes, "n_cells": n_cells, "epochs": n_epochs, "threads": n_threads, "density": density}
-    settings |= {"sorted_cells": sorted_cells, "n_hidden": n_hidden}
+    settings = {"n_cells": n_cells, "n_genes": n_genes, "n_hidden": n_hidden, "epochs": n_epochs}
+    settings |= {"threads": n_threads, "density": density}
+    settings |= {"sorted_cells": sorted_cells, "sorted_hidden": sorted_hidden}
     write(out, "out_of_core", {**settings, "runs": runs, "convergence": found}, draw(runs, found))
 
 

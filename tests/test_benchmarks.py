@@ -196,7 +196,8 @@ def test_known_truth(run):
 
 @pytest.mark.slow  # eleven processes
 def test_out_of_core(run):
-    options = "--cells 900 --genes 40 --threads 1 --sorted-cells 300 --sorted-epochs 2 --hidden 8 --seeds 1"
+    options = "--cells 900 --genes 40 --hidden 8 --threads 1 "
+    options += "--sorted-cells 300 --sorted-epochs 2 --sorted-hidden 8 --seeds 1"
     text, results = run("out_of_core", options)
     runs = [results["runs"][name][0] for name in ("in memory", ".h5ad", ".zarr")]
     for name in ("validation_total", "r2_mean", "pearson_delta"):  # one buffer: the same to the bit

@@ -98,7 +98,7 @@ def test_a_ring_sends_each_gradient_twice_but_for_ones_own_share(model):
 
 @pytest.mark.slow  # eight processes
 def test_cost(run):  # noqa: F811
-    text, results = run("cost", "--steps 2 --megabytes 1 --genes 60 --points 1 --trainings 1")
+    text, results = run("cost", "--steps 2 --megabytes 1 --genes 60 --points 1 --trainings 1 --rounds 1")
     kinds = [row["kind"] for row in results["comparisons"]]
     assert kinds == ["step, ms", "epoch, s", "peak, MB"]
     for row in results["comparisons"]:

@@ -437,6 +437,7 @@ def test_if_all_workers_die_the_data_are_sent_again(distributed, tmp_path):
     assert {pid for value, pid in found if value == 12} == {processes[-1].pid}
 
 
+@pytest.mark.slow  # where Dask is
 def test_a_cluster_may_lose_its_workers_as_often_as_something_is_finished(distributed, monkeypatch):
     class Lost(Future):
         def result(self):

@@ -48,8 +48,9 @@ def labels(adata: AnnData, key: str) -> np.ndarray:
     cut = next((name for name in column if isinstance(name, str) and name.endswith("\0")), None)
     if cut is not None:
         raise InputError(f"obs column {key!r} holds {cut!r}, which ends in a NUL character: rename it")
-    require_storable([key, *column.unique()], "label")
-    return column.astype(str).to_numpy(dtype=np.str_)
+    texts = column.astype(str)
+    require_storable([key, *texts.unique()], "label")
+    return texts.to_numpy(dtype=np.str_)
 
 
 def require_storable(names: Iterable[object], what: str) -> None:
