@@ -66,7 +66,7 @@ def full(words: Words, *names: str) -> Fault:
                 n_refused += ending.status == 2
                 if wrong := wrong_files(ending, place, wholes):
                     lost.append(wrong)
-        return Outcome(times, f"{n_refused} refused in one sentence, the others had room", lost)
+        return Outcome(times, n_refused, f"{n_refused} refused in one sentence, the others had room", lost)
 
     return fault
 
@@ -103,7 +103,7 @@ def full_for_checkpoints(folder: Path, times: int, rng: Rng) -> Outcome:
             if wrong := wrong_files(ending, place, {"out": whole}) or ending.said * (ending.status != 0):
                 lost.append(wrong)
     seen = f"{n_warned} went on with a warning; {n_refused} had no room for the model either and were resumed"
-    return Outcome(times, seen + "; the same bytes in each", lost)
+    return Outcome(times, n_warned + n_refused, seen + "; the same bytes in each", lost)
 
 
 def failing(code: str) -> Fault:
@@ -128,7 +128,7 @@ def failing(code: str) -> Fault:
             if wrong := wrong_files(ending, place, {"out": whole}) or ending.said * (ending.status != 0):
                 lost.append(f"operation {point}, --resume: {wrong}")
         seen = f"of {n_operations} operations; {n_refused} ended in one sentence, the others went on"
-        return Outcome(len(points), f"{seen}; the same bytes after --resume", lost)
+        return Outcome(len(points), n_refused, f"{seen}; the same bytes after --resume", lost)
 
     return fault
 
@@ -156,7 +156,9 @@ def taken_away(take: Callable[[Path], None], give: Callable[[Path], None]) -> Fa
                 ending = run(kept_train(file, place / "out"))
                 if wrong := wrong_files(ending, place, {"out": whole}) or ending.said * (ending.status != 0):
                     lost.append(wrong)
-        return Outcome(times, f"{n_refused} refused in one sentence; the same bytes afterwards", lost)
+        return Outcome(
+            times, n_refused, f"{n_refused} refused in one sentence; the same bytes afterwards", lost
+        )
 
     return fault
 

@@ -63,7 +63,7 @@ def stopped(
             if wrong := wrong_end(again, out, whole):
                 lost.append(wrong)
         seen = f"{n_trainings} trainings ended with the same bytes; {n_inside} stops fell into a write, "
-        return Outcome(n_stops, seen + f"after {len(after)} different epochs", lost)
+        return Outcome(n_stops, n_stops, seen + f"after {len(after)} different epochs", lost)
 
     return fault
 
@@ -105,7 +105,7 @@ def killed_before_an_operation(folder: Path, times: int, rng: Rng) -> Outcome:
             lost.append(f"operation {point} was not reached: {ending.said}")
         if wrong := wrong_end(words, out, whole):
             lost.append(f"killed before operation {point}: {wrong}")
-    return Outcome(len(points), f"of {n_operations} operations; the same bytes after each", lost)
+    return Outcome(len(points), len(points), f"of {n_operations} operations; the same bytes after each", lost)
 
 
 def twice(folder: Path, times: int, rng: Rng) -> Outcome:
@@ -124,7 +124,7 @@ def twice(folder: Path, times: int, rng: Rng) -> Outcome:
             lost.append(str(endings))
         if out.read_bytes() != whole or len(list(out.parent.iterdir())) != 1:
             lost.append("other bits, or something left behind")
-    return Outcome(times, f"{n_refused} refused; the others began when the first had ended", lost)
+    return Outcome(times, n_refused, f"{n_refused} refused; the others began when the first had ended", lost)
 
 
 FAULTS: list[tuple[str, Fault]] = [

@@ -31,9 +31,10 @@ Hook = tuple[str, int, Path]
 
 
 class Outcome(NamedTuple):
-    """What a fault did: how often it was tried, what was seen, what was lost (nothing, if all is well)."""
+    """What a fault did: tries, those in which it was felt, what was seen, what was lost: nothing, if well."""
 
     tried: int
+    felt: int
     seen: str
     lost: list[str]
 
