@@ -1,10 +1,12 @@
 """What several test files need: real data, PyTorch as an oracle, seeded randomness."""
 
 import importlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +14,8 @@ import numpy as np
 import pytest
 from labels import PROSE
 from threadpoolctl import threadpool_limits
+
+from vae_np.data.writing import whole_file
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 IN_CI = os.environ.get("CI") == "true"
@@ -21,11 +25,9 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for child processes
 
 
 def pytest_itemcollected(item):
-    """Leave tests that need a browser to the slow lane; one process has a whole file, or all on the book."""
+    """Leave tests that need a browser to the slow lane."""
     if "browser" in item.fixturenames:
         item.add_marker(pytest.mark.slow)
-    group = "book" if "book" in item.fixturenames else item.location[0]
-    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -116,15 +118,31 @@ class Book(NamedTuple):
 
 @pytest.fixture(scope="session")
 def book(tmp_path_factory):
-    """Build the book once, notebooks executed; needs the packages of the extra docs, required in CI."""
+    """Build the book once, notebooks executed; needs the packages of the extra docs, required in CI.
+
+    The first process of several that asks for it builds it, and the others wait.
+    """
     if not IN_CI:
         pytest.importorskip("myst_nb")
-    folder = tmp_path_factory.mktemp("book") / "site"
-    environment = {"VAE_NP_DATA": str(DATA)} | os.environ if DATA.is_dir() else os.environ
-    command = [sys.executable, "-m", "vae_np", "book", "--out", str(folder)]
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert result.returncode == 0, result.stderr
-    return Book(folder, result.stderr)
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "the-book"
+    site, built = folder / "site", folder / "built.json"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        patience = time.monotonic() + 1200
+        while not built.exists():
+            assert time.monotonic() < patience
+            time.sleep(1)
+    else:
+        environment = {"VAE_NP_DATA": str(DATA)} | os.environ if DATA.is_dir() else os.environ
+        command = [sys.executable, "-m", "vae_np", "book", "--out", str(site)]
+        result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        with whole_file(built) as temporary:
+            temporary.write_text(json.dumps([result.returncode, result.stderr]), encoding="utf-8")
+    status, said = json.loads(built.read_text(encoding="utf-8"))
+    assert status == 0, said
+    return Book(site, said)
 
 
 RECORDS: dict[str, dict] = {"reports": {}, "teeth": {}}
