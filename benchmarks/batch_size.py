@@ -86,7 +86,7 @@ def draw(rows: list[dict[str, Any]], fewest_steps: float, fewest_cells: float) -
     axes.plot(sizes, [row["steps"] for row in rows], "o", color=COLORS[3], label="measured")
     axes.set(xscale="log", yscale="log", xlabel="batch size [cells]", ylabel="steps to the same loss")
     axes.set_xticks(sizes, [f"{size}" for size in sizes])
-    axes.minorticks_off()
+    axes.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     axes.legend(frameon=False)
     return figure
 
