@@ -136,6 +136,37 @@ def test_a_file_system_without_locks_is_worked_on_all_the_same(tmp_path, monkeyp
         locked(tmp_path / "f").__enter__()
 
 
+def test_a_network_disk_that_locks_only_what_could_be_written_is_locked_too(tmp_path, monkeypatch):
+    system, refused = locking.fcntl.flock, []
+
+    def flock(handle, how):
+        if not locking.fcntl.fcntl(handle, locking.fcntl.F_GETFL) & os.O_RDWR:
+            refused.append(handle)
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        system(handle, how)
+
+    monkeypatch.setattr(locking.fcntl, "flock", flock)
+    assert count_up(tmp_path / "f", 3) == 3
+    assert len(refused) == 3
+    with locked(tmp_path / "f"), ThreadPoolExecutor(1) as thread:
+        another = thread.submit(locked(tmp_path / "f").__enter__)
+        assert "in use" in str(another.exception())
+    monkeypatch.setattr(locking.fcntl, "flock", lambda handle, how: os.fstat(-1))  # EBADF whatever is open
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        locked(tmp_path / "f").__enter__()
+
+
+def test_a_disk_with_a_lock_can_become_read_only_and_gives_the_lock_up(small_disk):
+    remount = ["mount", "-o"]
+    with locked(small_disk / "f"):
+        subprocess.run([*remount, "remount,ro", str(small_disk)], check=True)
+    assert lock_of(small_disk / "f").exists()
+    subprocess.run([*remount, "remount,rw", str(small_disk)], check=True)
+    with locked(small_disk / "f"):
+        pass
+    assert list(small_disk.iterdir()) == []
+
+
 def test_nothing_is_locked_where_the_system_has_no_flock(tmp_path, monkeypatch):
     monkeypatch.setattr(locking, "fcntl", None)
     with locked(tmp_path / "f"):

@@ -10,7 +10,7 @@ Systems without flock (Windows) and file systems without locks have no such guar
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -55,16 +55,16 @@ def locked(path: str | Path) -> Iterator[None]:
         yield
     finally:
         _held.reset(token)
-        try:
+        with suppress(OSError):  # a disk that can no longer be written keeps the file; nobody holds it
             lock.unlink(missing_ok=True)
-        finally:
-            os.close(handle)
+        os.close(handle)
 
 
 def _lock(path: Path) -> int:
     """Open a file, which is made if need be, and lock it; BlockingIOError if that is somebody else's."""
+    access = os.O_RDONLY  # a disk on which nothing is open for writing can still be made read-only
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = os.open(path, access | os.O_CREAT, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(handle).st_nlink:
@@ -73,5 +73,8 @@ def _lock(path: Path) -> int:
             if error.errno in NO_LOCKS:
                 return handle
             os.close(handle)
-            raise
+            if error.errno != errno.EBADF or access == os.O_RDWR:
+                raise
+            access = os.O_RDWR  # NFS locks only what could be written
+            continue
         os.close(handle)
