@@ -17,7 +17,8 @@ from vae_np.kernels.threads import usable_cores
 from vae_np.verify.where import derivations
 
 STATIC = "import sys; sys.modules['ipywidgets'] = None"  # a page shows the figure, not the sliders
-LONGEST = 300  # seconds for one cell on a slow machine; a notebook takes less than 60
+WORK = "import os; print(sum(os.times()[:4]))"  # seconds of a core, whatever else the machine does meanwhile
+LONGEST = 300  # seconds for one cell on a slow machine; a notebook computes for less than 60
 
 
 class ThisPython(AsyncKernelManager):
@@ -33,7 +34,7 @@ def notebooks() -> list[Path]:
     return sorted((derivations().parent / "notebooks").glob("*.ipynb"))
 
 
-def executed(path: Path) -> nbformat.NotebookNode:
+def executed(path: Path) -> tuple[nbformat.NotebookNode, float]:
     """Run a notebook from its first cell to its last in a fresh process.
 
     Parameters
@@ -45,6 +46,8 @@ def executed(path: Path) -> nbformat.NotebookNode:
     -------
     nbformat.NotebookNode
         With outputs.
+    float
+        Seconds for which it kept a core busy, its processes included.
 
     Raises
     ------
@@ -57,7 +60,7 @@ def executed(path: Path) -> nbformat.NotebookNode:
         raise InputError(
             f"notebook {path.name} cannot be read: it is no notebook, or a damaged one"
         ) from error
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(STATIC))
+    notebook.cells = [nbformat.v4.new_code_cell(STATIC), *notebook.cells, nbformat.v4.new_code_cell(WORK)]
     client = NotebookClient(
         notebook,
         kernel_manager_class=ThisPython,
@@ -71,12 +74,12 @@ def executed(path: Path) -> nbformat.NotebookNode:
         raise InputError(f"notebook {path.name} fails: {error.ename}: {error.evalue}") from error
     except (CellTimeoutError, DeadKernelError) as error:
         raise InputError(f"notebook {path.name} fails: {str(error).splitlines()[0]}") from error
-    del notebook.cells[0]
+    _, *notebook.cells, work = notebook.cells
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "stream" and output.name == "stderr":
                 raise InputError(f"notebook {path.name} writes to stderr: {' '.join(output.text.split())}")
-    return notebook
+    return notebook, float(work.outputs[0].text)
 
 
 def execute_all(paths: Sequence[Path], folder: Path, say: Callable[[str], None]) -> None:
@@ -99,8 +102,9 @@ def execute_all(paths: Sequence[Path], folder: Path, say: Callable[[str], None])
 
     def run(path: Path) -> None:
         start = time.perf_counter()
-        nbformat.write(executed(path), folder / path.name)
-        say(f"notebook {path.name}: {time.perf_counter() - start:.0f} s")
+        notebook, work = executed(path)
+        nbformat.write(notebook, folder / path.name)
+        say(f"notebook {path.name}: {time.perf_counter() - start:.0f} s, {work:.0f} s of a core")
 
     with ThreadPoolExecutor(usable_cores()) as pool:
         list(pool.map(run, paths))
