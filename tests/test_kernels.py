@@ -15,6 +15,7 @@ import vae_np
 from vae_np.elbo import gaussian_log_likelihood, gaussian_log_likelihood_backward
 from vae_np.kernels import accelerated, jit, switched_on
 from vae_np.kernels import linear as linear_kernel
+from vae_np.kernels import step as step_kernel
 from vae_np.kernels.threads import in_parts, sum_of_parts, threads
 from vae_np.layers import (
     RunningStats,
@@ -81,12 +82,21 @@ def strided(array, how):
     return wide[:, ::2]
 
 
+@pytest.fixture(params=[8, None], ids=["in blocks", "whole"])
+def blocks(request, monkeypatch):
+    """Take matrices 8 rows at a time, or as many as these small ones have."""
+    if request.param:
+        for module in (linear_kernel, step_kernel):
+            monkeypatch.setattr(module, "block_of", lambda n_cells, n_columns: request.param)
+
+
 LAYERS = [(1, 3, 2), (5, 7, 1), (32, 50, 30), (3, 40, 70), (33, 9, 130), (130, 6, 5), (0, 3, 4)]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", LAYERS)
 @pytest.mark.parametrize("how", ["rows", "columns", "gaps"])
+@pytest.mark.usefixtures("blocks")
 def test_linear(rng, dtype, shape, how):
     n, n_in, n_out = shape
     x, W, b = rng.normal(size=(n, n_in)), rng.normal(size=(n_in, n_out)), rng.normal(size=n_out)
@@ -159,6 +169,7 @@ def test_adam_update_in_place(rng, dtype, size, t):
 @pytest.mark.parametrize("order", ["rows", "columns"])
 @pytest.mark.parametrize("is_sparse", [False, True])
 @pytest.mark.parametrize("wants_d_x", [False, True])
+@pytest.mark.usefixtures("blocks")
 def test_linear_backward_step(rng, dtype, shape, order, is_sparse, wants_d_x):
     n, n_in, n_out = shape
     x, d_a = rng.normal(size=(n, n_in)).astype(dtype), rng.normal(size=(n, n_out)).astype(dtype)
@@ -176,6 +187,7 @@ def test_linear_backward_step(rng, dtype, shape, order, is_sparse, wants_d_x):
 @pytest.mark.parametrize("is_sparse", [False, True])
 @pytest.mark.parametrize("by_gene", [False, True])
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+@pytest.mark.usefixtures("blocks")
 def test_output_step(rng, dtype, n_draws, is_sparse, by_gene, likelihood):
     n, d, n_hidden = 6, 70, 9
     x = (rng.random((n, d)) * (rng.random((n, d)) < 0.3)).astype(dtype)
@@ -412,9 +424,13 @@ def test_numpy_inside_a_block_of_kernels_has_the_library_to_itself():
         assert {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"} == {2}
 
 
-def test_blocks_fill_vector_registers_and_stay_in_cache():
+@pytest.mark.parametrize("unpacks", [True, False])
+def test_blocks_fill_vector_registers_and_stay_in_cache(monkeypatch, unpacks):
+    monkeypatch.setattr(linear_kernel, "unpacks", lambda: unpacks)
     for n_cells, width in [(1, 1), (32, 800), (512, 800), (64, 100), (0, 5), (10**6, 10**6)]:
         rows = linear_kernel.block_of(n_cells, width)
         assert rows >= 8
         assert rows % 8 == 0
-        assert rows == linear_kernel.PACKED_ROWS or rows * n_cells * width <= linear_kernel.UNPACKED
+        is_small = rows * n_cells * width <= linear_kernel.UNPACKED
+        assert rows in linear_kernel.PACKED_ROWS or (unpacks and is_small)
+    assert linear_kernel.block_of(32, 800) == (32 if unpacks else 128)

@@ -1,28 +1,41 @@
 """The affine map by rows of its matrix: twin of `linear`.
 
 Few cells meet a large matrix: to read it from memory takes about as long as to multiply. So each
-matrix is read once, a block of its rows at a time, small enough to stay in cache and for the product
-to need no copies; and of a sparse x only the rows of the genes that some cell expresses are read.
-With several hundred cells a whole product of the matrix library is best, and it is called.
+matrix is read once, a block of its rows at a time, small enough to stay in cache and, where the library
+can do without copies, for the product to need none; and of a sparse x only the rows of the genes that some
+cell expresses are read. With several hundred cells a whole product of the matrix library is best, and it is
+called.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from vae_np.kernels.jit import jit
 from vae_np.kernels.threads import in_parts, sum_of_parts
 
 CACHED = 25_600  # numbers in a block: 100 kB in float32, a tenth of a core's second-level cache
-UNPACKED = 1_000_000  # multiplications up to which OpenBLAS multiplies without packing its arguments
-PACKED_ROWS = 256  # above that, rows that make packing worth while
+UNPACKING = {"skylakex", "cooperlake", "sapphirerapids"}  # kernels of OpenBLAS, those of AVX-512
+UNPACKED = 1_000_000  # multiplications up to which these multiply without packing their arguments
 MANY_CELLS = 128
+PACKED_ROWS = 128, 256  # rows that make packing worth while, with few cells and with many
+
+
+@cache
+def unpacks() -> bool:
+    """Say whether the matrix library on this machine multiplies small matrices without packing them."""
+    import scipy.linalg.cython_blas  # noqa: F401 - what kernels multiply with; only what is loaded is seen
+
+    libraries = ThreadpoolController().select(user_api="blas").info()
+    return any(library.get("architecture", "").lower() in UNPACKING for library in libraries)
 
 
 def block_of(n_cells: int, n_columns: int) -> int:
     """Rows of a matrix that are taken at a time: a multiple of 8, so that vector registers are full."""
     rows = min(CACHED // max(n_columns, 1), UNPACKED // max(n_cells * n_columns, 1)) // 8 * 8
-    return rows or PACKED_ROWS
+    return rows if rows and unpacks() else PACKED_ROWS[n_cells >= MANY_CELLS]
 
 
 @jit
