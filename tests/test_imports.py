@@ -72,6 +72,7 @@ def test_heavy_packages_are_known_where_they_belong(path):
             "concurrent",
             "contextlib",
             "contextvars",
+            "functools",
             "itertools",
             "math",
             "numba",

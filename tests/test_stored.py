@@ -297,3 +297,32 @@ def test_an_error_of_whoever_uses_the_results_ends_the_thread():
         use()
     del caught  # it holds the frame of the loop
     assert not readers()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_pointers_that_point_nowhere_are_refused_before_anything_follows_them(tmp_path, form):
+    file = open_file(tmp_path / f"x.{form}")
+    write_elem(file, "X", sparse.csr_matrix(np.arange(1.0, 13).reshape(3, 4)))
+    group = file["X"]
+    sound = {name: group[name][...] for name in ("indptr", "indices", "data")}
+    wrong = [
+        ("indptr", values) for values in ([0, 10**6, 8, 12], [0, 8, 4, 12], [-4, 4, 8, 12], [0, 4, 8, 13])
+    ]
+    wrong += [("indptr", [0, 4, 12]), ("indptr", []), ("indices", [0, 1]), ("data", [1.0]), ("data", None)]
+    for name, values in wrong:
+        del group[name]
+        if values is not None:
+            write_elem(group, name, np.array(values, sound[name].dtype))
+        with pytest.raises(InputError, match=r"X can no longer be read from its file \(.*(indptr|data)"):
+            Stored.whole(sparse_dataset(group), "X")
+        if values is not None:
+            del group[name]
+        write_elem(group, name, sound[name])
+    del group["indptr"]
+    write_elem(group, "indptr", np.array([0, 8, 4, 12], np.uint64))
+    with pytest.raises(InputError, match="indptr does not fit"):
+        Stored.whole(sparse_dataset(group), "X")
+    del group["indptr"]
+    write_elem(group, "indptr", sound["indptr"].astype(np.uint64))
+    on_disk = Stored.whole(sparse_dataset(group), "X")
+    np.testing.assert_array_equal(on_disk[[2, 0]].toarray(), [[9, 10, 11, 12], [1, 2, 3, 4]])

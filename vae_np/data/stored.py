@@ -2,7 +2,7 @@
 
 `x[rows]` and `x[rows, columns]` choose, and read nothing; `x.read()` reads what was chosen. The file is read
 in ranges of at most 1,024 rows, of which those that are wanted are kept, so that a choice of scattered
-rows needs no more memory than its result. The engines are those of anndata: its CSR data set on disk, the
+rows needs no more memory than its result. The engines are `CsrFile` for anndata's CSR data set, and the
 dense ones of h5py and zarr. A matrix stored by columns (CSC) has no rows that could be read one by one.
 
 Every range is checked as it is read: a file can be changed, cut or removed while it is in use. What cannot be
@@ -11,6 +11,8 @@ seen is a zarr folder that has lost single files with values: chunks of zeros ha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from vae_np.data.csr_file import CsrFile
 from vae_np.errors import InputError, first_line
 
 RANGE = 1024  # rows
@@ -39,7 +42,7 @@ class Stored:
     Attributes
     ----------
     source
-        The whole matrix: a data set of h5py or zarr, or anndata's CSR data set.
+        The whole matrix: a data set of h5py or zarr, or a `CsrFile`.
     rows, columns
         Their indices in `source`, in any order; shape (n,) and (d,).
     where
@@ -52,8 +55,11 @@ class Stored:
     where: str = "x"
 
     @classmethod
-    def whole(cls, source: Any, where: str = "x") -> Stored:  # noqa: ANN401 - one of three engines
+    def whole(cls, source: Any, where: str = "x") -> Stored:  # noqa: ANN401 - whatever `is_stored` knows
         """All of a matrix for which `is_stored` holds; `InputError` if it holds no real numbers."""
+        if getattr(source, "format", None) == "csr":
+            with _reading(where):
+                source = CsrFile(source)
         if len(source.shape) != 2:
             raise InputError(f"{where} has {len(source.shape)} dimensions: give a matrix of cells x genes")
         if source.dtype.kind not in "fiub":
@@ -105,6 +111,8 @@ class Stored:
         parts = [self._range(part, dtype) for part in np.split(rows, ends)]
         if all(isinstance(part, np.ndarray) for part in parts):
             x = np.concatenate(parts)
+        elif len(parts) == 1:
+            x = parts[0]
         else:
             x = smaller_form(sparse.vstack([sparse.csr_matrix(part) for part in parts], format="csr"))
         return x if np.array_equal(rows, self.rows) else x[np.argsort(order)]
@@ -117,20 +125,13 @@ class Stored:
     def _range(self, rows: np.ndarray, dtype: np.dtype | None) -> np.ndarray | sparse.csr_matrix:
         """Read sorted rows that lie near each other."""
         first, last = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
-        try:
+        with _reading(self.where):
             _require_store(self.source)
             x = self.source[first:last] if len(rows) else np.zeros((0, self.source.shape[1]), self.dtype)
+            if not np.array_equal(rows, np.arange(first, last)):
+                x = x[rows - first]
             if sparse.issparse(x):
                 _require_entries_once(x)
-        except MemoryError:
-            raise
-        except Exception as error:  # h5py and zarr raise a dozen types
-            raise InputError(
-                f"{self.where} can no longer be read from its file ({first_line(error)}): it is damaged or "
-                "was changed, or has to be read whole (on the command line: leave out --backed)"
-            ) from error
-        if not np.array_equal(rows, np.arange(first, last)):
-            x = x[rows - first]
         if not np.array_equal(self.columns, np.arange(x.shape[1])):
             x = x[:, self.columns]
         values = x if isinstance(x, np.ndarray) else x.data
@@ -140,6 +141,20 @@ class Stored:
                 "remove or replace them"
             )
         return smaller_form(x if dtype is None else x.astype(dtype, copy=False))
+
+
+@contextmanager
+def _reading(where: str) -> Iterator[None]:
+    """Turn whatever reading raises, but for a want of memory, into an `InputError`."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # h5py and zarr raise a dozen types
+        raise InputError(
+            f"{where} can no longer be read from its file ({first_line(error)}): it is damaged or "
+            "was changed, or has to be read whole (on the command line: leave out --backed)"
+        ) from error
 
 
 def smaller_form(x: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix:
