@@ -201,7 +201,8 @@ def test_a_diverging_training_leaves_no_thread(on_disk, monkeypatch, name):
         raise FloatingPointError("x_hat is not finite")
 
     monkeypatch.setattr(loop, name, broken)
-    monkeypatch.setattr(stored, "RANGE", 4)  # several chunks to validate on
+    for name in ("CSR_RANGE", "DENSE_RANGE"):
+        monkeypatch.setattr(stored, name, 4)  # several chunks to validate on
     monkeypatch.setattr(matrix.chunks, "__defaults__", (4,))
     monkeypatch.setattr(matrix.in_chunks, "__defaults__", (None, 4))
     with pytest.raises(NonFiniteLossError, match="x_hat is not finite") as caught:

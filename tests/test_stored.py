@@ -17,7 +17,7 @@ from vae_np.data.cells_file import part_of, view_of
 from vae_np.data.expression import expression_matrix, log_matrix, scale_of
 from vae_np.data.matrix import gene_mean, gene_variance, in_chunks
 from vae_np.data.read_ahead import read_ahead
-from vae_np.data.stored import RANGE, Stored
+from vae_np.data.stored import CSR_RANGE, DENSE_RANGE, Stored
 from vae_np.errors import InputError
 
 FORMS = ["h5ad", "zarr"]
@@ -39,8 +39,9 @@ def open_file(path):
 def stored(request, tmp_path, rng):
     """More rows than are read in one go, some of them empty, and the same in memory."""
     form, kind = request.param
-    x = rng.poisson(0.3, size=(2 * RANGE + 500, 9)).astype(np.float32) * 0.5
-    x[RANGE - 3 : RANGE + 3] = 0
+    x = rng.poisson(0.3, size=(2 * CSR_RANGE + 500, 9)).astype(np.float32) * 0.5
+    for border in (DENSE_RANGE, CSR_RANGE):
+        x[border - 3 : border + 3] = 0
     file = open_file(tmp_path / f"x.{form}")
     write_elem(file, "X", sparse.csr_matrix(x) if kind == "csr" else x)
     return Stored.whole(sparse_dataset(file["X"]) if kind == "csr" else file["X"]), x
@@ -52,7 +53,8 @@ def test_any_choice_of_rows_and_columns_is_what_numpy_takes(stored, rng, dtype):
     n, d = x.shape
     choices = [
         slice(None),
-        slice(RANGE - 1, RANGE + 1),
+        slice(DENSE_RANGE - 1, DENSE_RANGE + 1),
+        slice(CSR_RANGE - 1, CSR_RANGE + 1),
         slice(5, 5),
         np.arange(n) % 7 == 2,
         rng.permutation(n),
@@ -111,12 +113,12 @@ def test_every_chunk_is_looked_through(stored):
 
 def test_bad_values_and_types_in_a_file_are_named(tmp_path):
     file = open_file(tmp_path / "x.h5ad")
-    x = np.ones((2 * RANGE, 3))
-    x[RANGE + 1, 2] = np.inf
+    x = np.ones((2 * DENSE_RANGE, 3))
+    x[DENSE_RANGE + 1, 2] = np.inf
     file["x"], file["words"], file["vector"] = x, [[b"a"]], [1.0]
     on_disk = Stored.whole(file["x"], "X")
-    on_disk[:RANGE].read()
-    with pytest.raises(InputError, match=f"X holds 1 NaN or infinite values in cells {RANGE} to"):
+    on_disk[:DENSE_RANGE].read()
+    with pytest.raises(InputError, match=f"X holds 1 NaN or infinite values in cells {DENSE_RANGE} to"):
         on_disk.read()
     with pytest.raises(InputError, match="holds values of type object: it must hold real numbers"):
         Stored.whole(file["words"])

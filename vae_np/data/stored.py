@@ -1,8 +1,8 @@
 """A matrix that stays in its file: which rows and columns of it are meant; values come when they are read.
 
 `x[rows]` and `x[rows, columns]` choose, and read nothing; `x.read()` reads what was chosen. The file is read
-in ranges of at most 1,024 rows, of which those that are wanted are kept, so that a choice of scattered
-rows needs no more memory than its result. The engines are `CsrFile` for anndata's CSR data set, and the
+in ranges of so many rows, of which those that are wanted are kept, so that a choice of scattered rows needs
+hardly more memory than its result. The engines are `CsrFile` for anndata's CSR data set, and the
 dense ones of h5py and zarr. A matrix stored by columns (CSC) has no rows that could be read one by one.
 
 Every range is checked as it is read: a file can be changed, cut or removed while it is in use. What cannot be
@@ -23,7 +23,7 @@ from scipy import sparse
 from vae_np.data.csr_file import CsrFile
 from vae_np.errors import InputError, first_line
 
-RANGE = 1024  # rows
+DENSE_RANGE, CSR_RANGE = 1024, 4096  # rows; what is compressed is unpacked in chunks, and fewer of them twice
 DENSE = ("h5py", "zarr")
 
 
@@ -107,7 +107,8 @@ class Stored:
         """
         order = np.argsort(self.rows, kind="stable")
         rows = self.rows[order]
-        ends = np.flatnonzero(np.diff(rows // RANGE)) + 1
+        n_rows = CSR_RANGE if isinstance(self.source, CsrFile) else DENSE_RANGE
+        ends = np.flatnonzero(np.diff(rows // n_rows)) + 1
         parts = [self._range(part, dtype) for part in np.split(rows, ends)]
         if all(isinstance(part, np.ndarray) for part in parts):
             x = np.concatenate(parts)
