@@ -6,6 +6,7 @@ a difference of at most n roundings of the sum of the absolute products. The bou
 
 import importlib
 import threading
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -424,13 +425,34 @@ def test_numpy_inside_a_block_of_kernels_has_the_library_to_itself():
         assert {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"} == {2}
 
 
-@pytest.mark.parametrize("unpacks", [True, False])
-def test_blocks_fill_vector_registers_and_stay_in_cache(monkeypatch, unpacks):
-    monkeypatch.setattr(linear_kernel, "unpacks", lambda: unpacks)
+@pytest.fixture
+def library(monkeypatch):
+    """Let the matrix library have kernels for another processor."""
+
+    def become(architecture):
+        controller = mock.Mock(**{"return_value.select.return_value.info.return_value": [architecture]})
+        monkeypatch.setattr(linear_kernel, "ThreadpoolController", controller)
+        linear_kernel.multiplies_directly.cache_clear()
+
+    yield become
+    linear_kernel.multiplies_directly.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("architecture", "direct"),
+    [
+        ({"architecture": "SkylakeX"}, True),
+        ({"architecture": "Haswell"}, False),
+        ({"architecture": None}, False),
+        ({}, False),
+    ],
+)
+def test_blocks_fill_vector_registers_and_are_small_where_that_saves_packing(library, architecture, direct):
+    library(architecture)
     for n_cells, width in [(1, 1), (32, 800), (512, 800), (64, 100), (0, 5), (10**6, 10**6)]:
         rows = linear_kernel.block_of(n_cells, width)
         assert rows >= 8
         assert rows % 8 == 0
         is_small = rows * n_cells * width <= linear_kernel.UNPACKED
-        assert rows in linear_kernel.PACKED_ROWS or (unpacks and is_small)
-    assert linear_kernel.block_of(32, 800) == (32 if unpacks else 128)
+        assert rows in linear_kernel.PACKED_ROWS or (direct and is_small)
+    assert linear_kernel.block_of(32, 800) == (32 if direct else 128)

@@ -136,13 +136,14 @@ def test_a_file_system_without_locks_is_worked_on_all_the_same(tmp_path, monkeyp
         locked(tmp_path / "f").__enter__()
 
 
-def test_a_network_disk_that_locks_only_what_could_be_written_is_locked_too(tmp_path, monkeypatch):
+@pytest.mark.parametrize("code", [errno.EBADF, errno.ENOLCK])
+def test_a_network_disk_that_locks_only_what_could_be_written_is_locked_too(tmp_path, monkeypatch, code):
     system, refused = locking.fcntl.flock, []
 
     def flock(handle, how):
         if not locking.fcntl.fcntl(handle, locking.fcntl.F_GETFL) & os.O_RDWR:
             refused.append(handle)
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            raise OSError(code, os.strerror(code))
         system(handle, how)
 
     monkeypatch.setattr(locking.fcntl, "flock", flock)
@@ -154,6 +155,37 @@ def test_a_network_disk_that_locks_only_what_could_be_written_is_locked_too(tmp_
     monkeypatch.setattr(locking.fcntl, "flock", lambda handle, how: os.fstat(-1))  # EBADF whatever is open
     with pytest.raises(OSError, match="Bad file descriptor"):
         locked(tmp_path / "f").__enter__()
+
+
+def test_on_a_network_disk_an_open_file_that_is_removed_gets_another_name(tmp_path, monkeypatch):
+    """Who opened the file before it went, and locks it afterwards, has locked nothing."""
+    system, late = locking.fcntl.flock, []
+    monkeypatch.setattr(locking.Path, "unlink", lambda path, missing_ok: path.rename(tmp_path / ".nfs1"))
+    with locked(tmp_path / "f"):
+
+        def flock(handle, how):
+            if not late:
+                late.append(handle)
+                lock_of(tmp_path / "f").rename(tmp_path / ".nfs0")  # the first one has left meanwhile
+                return
+            system(handle, how)
+
+        monkeypatch.setattr(locking.fcntl, "flock", flock)
+        handle = locking._lock(lock_of(tmp_path / "f"))
+        assert os.path.samestat(os.fstat(handle), lock_of(tmp_path / "f").stat())
+        os.close(handle)
+
+
+def test_ctrl_c_while_a_lock_is_given_up_gives_it_up(tmp_path, monkeypatch):
+    def interrupted(path, missing_ok):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(locking.Path, "unlink", interrupted)
+        with pytest.raises(KeyboardInterrupt), locked(tmp_path / "f"):
+            pass
+    with locked(tmp_path / "f"):
+        pass
 
 
 def test_a_disk_with_a_lock_can_become_read_only_and_gives_the_lock_up(small_disk):

@@ -189,7 +189,7 @@ def test_a_file_that_breaks_in_an_epoch_stops_the_training_with_a_sentence(on_di
         return read(self, rows, dtype)
 
     monkeypatch.setattr(Stored, "_range", break_down)
-    with pytest.raises(InputError, match=r"x can no longer be read from its file \(.*damaged or was changed"):
+    with pytest.raises(InputError, match=r"x cannot be read from its file \(.*damaged or was changed"):
         train(on_disk, max_epochs=100, early_stopping=False, **BLOCKS)
     assert left[0] == -1
     assert not readers()

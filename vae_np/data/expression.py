@@ -107,7 +107,7 @@ def _examined(adata: AnnData, layer: str | None) -> tuple[Matrix, Values]:
 
 
 def _taken(adata: AnnData, layer: str | None) -> Any:  # noqa: ANN401 - whatever AnnData can hold
-    """Take X or a layer; of what is in a file, say which rows and columns are meant, and read nothing."""
+    """Take X or a layer; of what is in a file, say which rows and columns are meant, and read no value."""
     whole = adata._adata_ref if adata.is_view else adata  # AnnData would read the values of a view
     x = whole.X if layer is None else whole.layers[layer]
     if x is None:

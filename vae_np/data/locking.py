@@ -55,9 +55,11 @@ def locked(path: str | Path) -> Iterator[None]:
         yield
     finally:
         _held.reset(token)
-        with suppress(OSError):  # a disk that can no longer be written keeps the file; nobody holds it
-            lock.unlink(missing_ok=True)
-        os.close(handle)
+        try:
+            with suppress(OSError):  # a disk that can no longer be written keeps the file; nobody holds it
+                lock.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
 
 
 def _lock(path: Path) -> int:
@@ -67,14 +69,23 @@ def _lock(path: Path) -> int:
         handle = os.open(path, access | os.O_CREAT, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(handle).st_nlink:
+            if _is_at(path, handle):
                 return handle
         except OSError as error:
-            if error.errno in NO_LOCKS:
+            unlockable = error.errno in NO_LOCKS
+            if unlockable and access == os.O_RDWR:
                 return handle
             os.close(handle)
-            if error.errno != errno.EBADF or access == os.O_RDWR:
+            if access == os.O_RDWR or not (unlockable or error.errno == errno.EBADF):
                 raise
-            access = os.O_RDWR  # NFS locks only what could be written
-            continue
-        os.close(handle)
+            access = os.O_RDWR  # network disks lock only what could be written
+        else:
+            os.close(handle)
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    """Whether an open file still has this name; on a network disk, one that is removed gets another."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

@@ -5,8 +5,9 @@ in ranges of so many rows, of which those that are wanted are kept, so that a ch
 hardly more memory than its result. The engines are `CsrFile` for anndata's CSR data set, and the
 dense ones of h5py and zarr. A matrix stored by columns (CSC) has no rows that could be read one by one.
 
-Every range is checked as it is read: a file can be changed, cut or removed while it is in use. What cannot be
-seen is a zarr folder that has lost single files with values: chunks of zeros have none, so these are zeros.
+What is wanted of a range is checked as it is read: a file can be changed, cut or removed while it is in use.
+What cannot be seen is a zarr folder that has lost single files with values: chunks of zeros have none, so
+these are zeros.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Stored:
 
     @classmethod
     def whole(cls, source: Any, where: str = "x") -> Stored:  # noqa: ANN401 - whatever `is_stored` knows
-        """All of a matrix for which `is_stored` holds; `InputError` if it holds no real numbers."""
+        """All of a matrix for which `is_stored` holds; `InputError` if it is damaged or holds no numbers."""
         if getattr(source, "format", None) == "csr":
             with _reading(where):
                 source = CsrFile(source)
@@ -153,7 +154,7 @@ def _reading(where: str) -> Iterator[None]:
         raise
     except Exception as error:  # h5py and zarr raise a dozen types
         raise InputError(
-            f"{where} can no longer be read from its file ({first_line(error)}): it is damaged or "
+            f"{where} cannot be read from its file ({first_line(error)}): it is damaged or "
             "was changed, or has to be read whole (on the command line: leave out --backed)"
         ) from error
 
@@ -171,7 +172,7 @@ def smaller_form(x: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.csr_m
     return np.ascontiguousarray(x if isinstance(x, np.ndarray) else x.toarray())
 
 
-def _require_store(source: Any) -> None:  # noqa: ANN401 - one of three engines
+def _require_store(source: Any) -> None:  # noqa: ANN401 - one of the engines
     """Raise OSError if a zarr folder is gone: zarr takes files that are not there for zeros."""
     store = getattr(getattr(source, "group", source), "store", None)
     root = getattr(store, "root", None)

@@ -17,25 +17,32 @@ from vae_np.kernels.jit import jit
 from vae_np.kernels.threads import in_parts, sum_of_parts
 
 CACHED = 25_600  # numbers in a block: 100 kB in float32, a tenth of a core's second-level cache
-UNPACKING = {"skylakex", "cooperlake", "sapphirerapids"}  # kernels of OpenBLAS, those of AVX-512
-UNPACKED = 1_000_000  # multiplications up to which these multiply without packing their arguments
+DIRECT = {
+    "skylakex",
+    "cooperlake",
+    "sapphirerapids",
+}  # OpenBLAS's AVX-512 kernels: they can do without packing
+UNPACKED = 1_000_000  # multiplications up to which they do
 MANY_CELLS = 128
 PACKED_ROWS = 128, 256  # rows that make packing worth while, with few cells and with many
 
 
 @cache
-def unpacks() -> bool:
+def multiplies_directly() -> bool:
     """Say whether the matrix library on this machine multiplies small matrices without packing them."""
     import scipy.linalg.cython_blas  # noqa: F401 - what kernels multiply with; only what is loaded is seen
 
     libraries = ThreadpoolController().select(user_api="blas").info()
-    return any(library.get("architecture", "").lower() in UNPACKING for library in libraries)
+    return any((library.get("architecture") or "").lower() in DIRECT for library in libraries)
 
 
 def block_of(n_cells: int, n_columns: int) -> int:
     """Rows of a matrix that are taken at a time: a multiple of 8, so that vector registers are full."""
     rows = min(CACHED // max(n_columns, 1), UNPACKED // max(n_cells * n_columns, 1)) // 8 * 8
-    return rows if rows and unpacks() else PACKED_ROWS[n_cells >= MANY_CELLS]
+    if rows and multiplies_directly():
+        return rows
+    few, many = PACKED_ROWS
+    return many if n_cells >= MANY_CELLS else few
 
 
 @jit
