@@ -174,7 +174,14 @@ def draw(runs: dict[str, list[dict[str, Any]]], found: dict[str, list[list[float
 @click.option("--genes", "n_genes", default=2000, help="Genes.")
 @click.option("--hidden", "n_hidden", default=800, help="Hidden units.")
 @click.option("--epochs", "n_epochs", default=1, help="Epochs, for memory and speed.")
-@click.option("--form", "forms", multiple=True, type=click.Choice(list(FORMS)), default=list(FORMS))
+@click.option(
+    "--form",
+    "forms",
+    multiple=True,
+    type=click.Choice(list(FORMS)),
+    default=list(FORMS),
+    help="Where the cells are; may be repeated.",
+)
 @click.option("--rounds", default=1, help="How often each form has its turn.")
 @click.option("--threads", "n_threads", default=2, help="Threads.")
 @click.option("--sorted-cells", default=60_000, help="Cells, sorted, for convergence; 0 leaves it out.")

@@ -39,7 +39,7 @@ class CsrFile:
 
     def __getitem__(self, rows: slice) -> sparse.csr_matrix:
         """Read rows start..stop, float16 as float32: SciPy knows no float16."""
-        indptr = self._indptr[rows.start : rows.stop + 1].astype(np.int64)
+        indptr = self._indptr[rows.start : rows.stop + 1]
         entries = slice(indptr[0], indptr[-1])
         data = self._data[entries]
         if data.dtype.kind == "f":

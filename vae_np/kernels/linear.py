@@ -17,11 +17,7 @@ from vae_np.kernels.jit import jit
 from vae_np.kernels.threads import in_parts, sum_of_parts
 
 CACHED = 25_600  # numbers in a block: 100 kB in float32, a tenth of a core's second-level cache
-DIRECT = {
-    "skylakex",
-    "cooperlake",
-    "sapphirerapids",
-}  # OpenBLAS's AVX-512 kernels: they can do without packing
+DIRECT = {"skylakex", "cooperlake", "sapphirerapids"}  # OpenBLAS's kernels that can do without packing
 UNPACKED = 1_000_000  # multiplications up to which they do
 MANY_CELLS = 128
 PACKED_ROWS = 128, 256  # rows that make packing worth while, with few cells and with many
