@@ -91,9 +91,10 @@ def whole_way(path: str, backed: bool, n_threads: int, n_epochs: int, n_hidden: 
     sampler.begin("score")
     _, rows = score_context(model, split, experiment, TARGET, 0)
     sampler.begin("end")
+    recorded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6  # may lack some pages
     scores = {row.metric: row.value for row in rows if row.method == "scgen"}
     return {
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+        "peak_mb": max(recorded, *(resident for _, _, resident in sampler.samples)),
         "seconds": sampler.seconds,
         "cpu_seconds": sampler.cpu_seconds,
         "cells_a_second": split.train.n_obs * n_epochs / sampler.seconds["fit"],
